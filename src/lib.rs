@@ -1,0 +1,16 @@
+//! Muniment: an SFTP server that turns uploads into evidence anyone can verify.
+//!
+//! The map and its invariants are in `docs/ARCHITECTURE.md`. Imports point down only:
+//! edges (`ssh`, `sftp`) → use cases (`ingest`, `seal`) → `custody` → mechanisms
+//! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
+
+pub mod blob;
+pub mod catalog;
+pub mod crypto;
+pub mod custody;
+pub mod domain;
+pub mod ingest;
+pub mod seal;
+pub mod sftp;
+pub mod ssh;
+pub mod tlog;
