@@ -4,13 +4,4 @@
 //! edges (`ssh`, `sftp`) → use cases (`ingest`, `seal`) → `custody` → mechanisms
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
-pub mod blob;
-pub mod catalog;
-pub mod crypto;
-pub mod custody;
 pub mod domain;
-pub mod ingest;
-pub mod seal;
-pub mod sftp;
-pub mod ssh;
-pub mod tlog;

@@ -1,1 +1,15 @@
-//! domain
+//! The vocabulary of the field: no I/O, no async, no SQL.
+
+pub mod canonical;
+pub mod category;
+pub mod commitment;
+pub mod customer;
+pub mod doctype;
+pub mod event;
+pub mod hex;
+pub mod id;
+pub mod pattern;
+pub mod random;
+pub mod reason;
+pub mod role;
+pub mod time;
