@@ -5,3 +5,4 @@
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
 pub mod domain;
+pub mod tlog;
