@@ -4,5 +4,6 @@
 //! edges (`ssh`, `sftp`) → use cases (`ingest`, `seal`) → `custody` → mechanisms
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
+pub mod crypto;
 pub mod domain;
 pub mod tlog;

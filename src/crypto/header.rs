@@ -1,0 +1,214 @@
+//! The age v1 header: one file key wrapped to each recipient, under a MAC that the file key makes. Kept apart from the
+//! bodies, so that destroying it destroys the item and rotating recipients never touches a body.
+//!
+//! It must never know bodies, paths or people.
+//!
+//! Invariant: [`unwrap`] gives a key only for a header that is canonical to the byte and whose MAC that key verifies.
+
+use age::{Identity as _, Recipient as _};
+use age_core::{
+    format::{FileKey as AgeFileKey, Stanza, read::age_stanza},
+    secrecy::ExposeSecret,
+};
+use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+use ring::hmac;
+
+use super::{FileKey, Identity, Recipient};
+
+/// First line of every header (age v1, "version line").
+const INTRO: &[u8] = b"age-encryption.org/v1\n";
+
+/// In front of the MAC on the last line; the MAC covers everything up to here, less the space.
+const MAC_MARK: &[u8] = b"---";
+
+/// Columns after which a stanza's body is wrapped (age v1, "recipient stanza").
+const COLUMNS: usize = 64;
+
+/// The longest header that is read. Two X25519 recipients make 266 bytes.
+pub const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// The most recipients of one item.
+pub const MAX_RECIPIENTS: usize = 32;
+
+/// Why a header can't be made or opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HeaderError {
+    /// No recipient, or more than [`MAX_RECIPIENTS`].
+    #[error("an item needs between 1 and {MAX_RECIPIENTS} recipients")]
+    Recipients,
+    /// Not an age v1 header with X25519 stanzas, or not in its canonical form.
+    #[error("the header is damaged: not a canonical age v1 header")]
+    Malformed,
+    /// None of the identities opens it.
+    #[error("none of the identities at hand opens this header")]
+    NoMatch,
+    /// A stanza opened, but header and file key don't belong together.
+    #[error("the header is damaged: its MAC doesn't verify")]
+    Mac,
+    /// The crypto library refused a length that is constant.
+    #[error("the crypto library failed")]
+    Library,
+}
+
+/// The header that lets each of `recipients` recover `file_key`.
+pub fn wrap(file_key: &FileKey, recipients: &[Recipient]) -> Result<Vec<u8>, HeaderError> {
+    if recipients.is_empty() || recipients.len() > MAX_RECIPIENTS {
+        return Err(HeaderError::Recipients);
+    }
+    let age_key = AgeFileKey::init_with_mut(|bytes| bytes.copy_from_slice(file_key.expose()));
+    let mut header = INTRO.to_vec();
+    for recipient in recipients {
+        let (stanzas, _labels) = recipient
+            .0
+            .wrap_file_key(&age_key)
+            .map_err(|_| HeaderError::Library)?;
+        stanzas
+            .iter()
+            .for_each(|stanza| write_stanza(stanza, &mut header));
+    }
+    header.extend_from_slice(MAC_MARK);
+    let key = file_key.header_key().ok_or(HeaderError::Library)?;
+    let mac = BASE64_STANDARD_NO_PAD.encode(hmac::sign(&key, &header));
+    header.push(b' ');
+    header.extend_from_slice(mac.as_bytes());
+    header.push(b'\n');
+    Ok(header)
+}
+
+/// `-> type arguments`, then the body in base64, wrapped, its last line always short (and empty if it must be).
+fn write_stanza(stanza: &Stanza, header: &mut Vec<u8>) {
+    header.extend_from_slice(b"->");
+    for word in std::iter::once(&stanza.tag).chain(&stanza.args) {
+        header.push(b' ');
+        header.extend_from_slice(word.as_bytes());
+    }
+    header.push(b'\n');
+    let body = BASE64_STANDARD_NO_PAD.encode(&stanza.body);
+    let (lines, last) = body.as_bytes().as_chunks::<COLUMNS>();
+    for line in lines.iter().map(|line| line.as_slice()).chain([last]) {
+        header.extend_from_slice(line);
+        header.push(b'\n');
+    }
+}
+
+/// The file key of a header, if one of `identities` can open it.
+pub fn unwrap(header: &[u8], identities: &[Identity]) -> Result<FileKey, HeaderError> {
+    let parsed = parse(header)?;
+    let age_key = identities
+        .iter()
+        .find_map(|identity| identity.0.unwrap_stanzas(&parsed.stanzas))
+        .ok_or(HeaderError::NoMatch)?
+        .map_err(|_| HeaderError::Malformed)?;
+    let file_key = FileKey::from_bytes(*age_key.expose_secret());
+    let key = file_key.header_key().ok_or(HeaderError::Library)?;
+    hmac::verify(&key, parsed.covered, &parsed.mac).map_err(|_| HeaderError::Mac)?;
+    Ok(file_key)
+}
+
+/// A header taken apart.
+struct Parsed<'a> {
+    stanzas: Vec<Stanza>,
+    /// The bytes under the MAC.
+    covered: &'a [u8],
+    mac: Vec<u8>,
+}
+
+fn parse(header: &[u8]) -> Result<Parsed<'_>, HeaderError> {
+    if header.len() > MAX_HEADER_BYTES {
+        return Err(HeaderError::Malformed);
+    }
+    let mut rest = header.strip_prefix(INTRO).ok_or(HeaderError::Malformed)?;
+    let mut stanzas = Vec::new();
+    while !rest.starts_with(MAC_MARK) {
+        let (after, stanza) = age_stanza(rest).map_err(|_| HeaderError::Malformed)?;
+        // A passphrase is nothing that a vault has, and age forbids it beside other recipients.
+        if stanza.tag == "scrypt" || stanzas.len() == MAX_RECIPIENTS {
+            return Err(HeaderError::Malformed);
+        }
+        stanzas.push(Stanza::from(stanza));
+        rest = after;
+    }
+    let covered = &header[..header.len() - rest.len() + MAC_MARK.len()];
+    let mac = rest
+        .strip_prefix(MAC_MARK)
+        .and_then(|rest| rest.strip_prefix(b" "))
+        .and_then(|rest| rest.strip_suffix(b"\n"))
+        .and_then(|mac| BASE64_STANDARD_NO_PAD.decode(mac).ok())
+        .filter(|mac| mac.len() == 32 && !stanzas.is_empty())
+        .ok_or(HeaderError::Malformed)?;
+    Ok(Parsed {
+        stanzas,
+        covered,
+        mac,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ring::rand::SystemRandom;
+
+    #[test]
+    fn each_recipient_opens_it_and_nobody_else() {
+        let (vault, escrow, stranger) = (Identity::generate(), Identity::generate(), Identity::generate());
+        let key = FileKey::generate(&SystemRandom::new()).unwrap();
+        let header = wrap(&key, &[vault.recipient(), escrow.recipient()]).unwrap();
+        assert_eq!(header.len(), 266);
+        for identity in [vault, escrow] {
+            let opened = unwrap(&header, &[stranger.clone(), identity]).unwrap();
+            assert_eq!(opened.expose(), key.expose());
+        }
+        assert_eq!(unwrap(&header, &[stranger]).err(), Some(HeaderError::NoMatch));
+        assert_eq!(unwrap(&header, &[]).err(), Some(HeaderError::NoMatch));
+        assert_eq!(wrap(&key, &[]).err(), Some(HeaderError::Recipients));
+    }
+
+    #[test]
+    fn every_flipped_byte_and_every_cut_is_refused() {
+        let identity = Identity::generate();
+        let key = FileKey::generate(&SystemRandom::new()).unwrap();
+        let header = wrap(&key, &[identity.recipient(), Identity::generate().recipient()]).unwrap();
+        for at in 0..header.len() {
+            for bit in 0..8 {
+                let mut damaged = header.clone();
+                damaged[at] ^= 1 << bit;
+                assert!(
+                    unwrap(&damaged, std::slice::from_ref(&identity)).is_err(),
+                    "byte {at} bit {bit}"
+                );
+            }
+            assert!(
+                unwrap(&header[..at], std::slice::from_ref(&identity)).is_err(),
+                "cut at {at}"
+            );
+        }
+        let longer = [&header[..], b"\n"].concat();
+        assert_eq!(unwrap(&longer, &[identity]).err(), Some(HeaderError::Malformed));
+    }
+
+    #[test]
+    fn a_stanza_body_of_whole_lines_ends_in_an_empty_one() {
+        let mut out = Vec::new();
+        write_stanza(
+            &Stanza {
+                tag: "t".into(),
+                args: vec!["a".into()],
+                body: vec![0; 48],
+            },
+            &mut out,
+        );
+        assert_eq!(out, format!("-> t a\n{}\n\n", "A".repeat(64)).as_bytes());
+    }
+
+    #[test]
+    fn a_header_out_of_bounds_is_refused() {
+        let mut endless = INTRO.to_vec();
+        while endless.len() <= MAX_HEADER_BYTES {
+            endless.extend_from_slice(b"-> x\n\n");
+        }
+        assert_eq!(
+            unwrap(&endless, &[Identity::generate()]).err(),
+            Some(HeaderError::Malformed)
+        );
+    }
+}
