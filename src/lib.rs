@@ -4,6 +4,7 @@
 //! edges (`ssh`, `sftp`) → use cases (`ingest`, `seal`) → `custody` → mechanisms
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
+pub mod blob;
 pub mod crypto;
 pub mod domain;
 pub mod tlog;

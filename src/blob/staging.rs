@@ -1,0 +1,352 @@
+//! Bodies being received, and the sidecars that say how to go on with them after an interruption.
+//!
+//! It must never see plaintext or an open key: bodies come encrypted, sidecars come sealed.
+//!
+//! Invariant: `size_bytes` counts whole appends only. What a failed append left behind is cut off, or overwritten by the
+//! next one, or refused when the body is placed, because its length is compared then.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{FileExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::{BlobError, Layout};
+
+/// The largest sidecar that is read, in bytes: a held-back chunk of 64 KiB and some bookkeeping fit well.
+pub const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
+
+/// A body in `staging`, open for appending.
+#[derive(Debug)]
+pub struct StagedBody {
+    file: File,
+    path: PathBuf,
+    layout: Layout,
+    size_bytes: u64,
+    name_durable: bool,
+    sync_failed: bool,
+}
+
+impl StagedBody {
+    /// Makes an empty body for a new accession. A crash leaves an empty or short file, which the listing shows.
+    pub fn create(layout: &Layout, accession_id: &str) -> Result<Self, BlobError> {
+        Self::at(
+            layout,
+            accession_id,
+            OpenOptions::new().create_new(true).mode(0o600),
+        )
+    }
+
+    /// Opens the body of an accession that goes on.
+    pub fn open(layout: &Layout, accession_id: &str) -> Result<Self, BlobError> {
+        Self::at(layout, accession_id, &mut OpenOptions::new())
+    }
+
+    fn at(layout: &Layout, accession_id: &str, options: &mut OpenOptions) -> Result<Self, BlobError> {
+        let path = layout.staged(accession_id)?;
+        let failed = |error| BlobError::new(layout.label(&path), error);
+        let file = options.read(true).write(true).open(&path).map_err(failed)?;
+        let size_bytes = file.metadata().map_err(failed)?.len();
+        Ok(Self {
+            file,
+            path,
+            layout: layout.clone(),
+            size_bytes,
+            name_durable: false,
+            sync_failed: false,
+        })
+    }
+
+    /// Appends ciphertext. On an error nothing was appended, and appending may be tried again (the disk had no room).
+    pub fn append(&mut self, ciphertext: &[u8]) -> Result<(), BlobError> {
+        if let Err(error) = self.file.write_all_at(ciphertext, self.size_bytes) {
+            // Give back the room that the failed write took. If that fails too, the invariant above still holds.
+            let _ = self.file.set_len(self.size_bytes);
+            return Err(self.failed(error));
+        }
+        self.size_bytes += ciphertext.len() as u64;
+        Ok(())
+    }
+
+    /// Cuts the body back, to what a recovery found usable. It never grows.
+    pub fn truncate(&mut self, size_bytes: u64) -> Result<(), BlobError> {
+        if size_bytes < self.size_bytes {
+            self.file
+                .set_len(size_bytes)
+                .map_err(|error| self.failed(error))?;
+            self.size_bytes = size_bytes;
+        }
+        Ok(())
+    }
+
+    /// Makes everything appended, and the body's name, survive a power cut.
+    ///
+    /// A failure is final for this body: the kernel drops the pages it couldn't write and says so once, so a second try
+    /// would lie.
+    pub fn sync(&mut self) -> Result<(), BlobError> {
+        if self.sync_failed {
+            return Err(self.failed(io::Error::other(
+                "an earlier sync failed, so parts of this body may be lost",
+            )));
+        }
+        let synced = self.file.sync_data().and_then(|()| match self.name_durable {
+            true => Ok(()),
+            false => File::open(self.layout.staging())?.sync_all(),
+        });
+        self.sync_failed = synced.is_err();
+        synced.map_err(|error| self.failed(error))?;
+        self.name_durable = true;
+        Ok(())
+    }
+
+    /// Bytes of body so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Another handle on the same file, for a `BodyReader` (which reads by offset and disturbs nothing).
+    pub fn reader(&self) -> Result<File, BlobError> {
+        self.file.try_clone().map_err(|error| self.failed(error))
+    }
+
+    /// Removes it. Nothing of it was ever acknowledged as sealed, so no trace is owed on disk.
+    pub fn discard(self) -> Result<(), BlobError> {
+        fs::remove_file(&self.path).map_err(|error| self.failed(error))
+    }
+
+    fn failed(&self, error: io::Error) -> BlobError {
+        BlobError::new(self.layout.label(&self.path), error)
+    }
+}
+
+/// Writes the sidecar of an accession, in place of the one before. A crash leaves the old or the new one, whole; with
+/// `durable` it is the new one as soon as this returns.
+pub fn write_sidecar(
+    layout: &Layout,
+    accession_id: &str,
+    sealed: &[u8],
+    durable: bool,
+) -> Result<(), BlobError> {
+    let path = layout.sidecar(accession_id)?;
+    let temporary = temporary_for(&path);
+    let write = || {
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(sealed)?;
+        if durable {
+            file.sync_data()?;
+        }
+        fs::rename(&temporary, &path)?;
+        if durable {
+            File::open(layout.staging())?.sync_all()
+        } else {
+            Ok(())
+        }
+    };
+    write().map_err(|error| {
+        let _ = fs::remove_file(&temporary);
+        BlobError::new(layout.label(&path), error)
+    })
+}
+
+/// The sidecar of an accession, if there is one.
+pub fn read_sidecar(layout: &Layout, accession_id: &str) -> Result<Option<Vec<u8>>, BlobError> {
+    let path = layout.sidecar(accession_id)?;
+    let mut sealed = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(MAX_SIDECAR_BYTES + 1).read_to_end(&mut sealed));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(BlobError::new(layout.label(&path), error)),
+        Ok(size) if size as u64 > MAX_SIDECAR_BYTES => Err(BlobError::WrongSize {
+            place: layout.label(&path),
+            expected_bytes: MAX_SIDECAR_BYTES,
+            found_bytes: size as u64,
+        }),
+        Ok(_) => Ok(Some(sealed)),
+    }
+}
+
+/// Removes the sidecar of an accession, if there is one.
+pub fn remove_sidecar(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
+    let path = layout.sidecar(accession_id)?;
+    match fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(BlobError::new(layout.label(&path), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One accession found in `staging`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Staged {
+    /// Its id.
+    pub accession_id: String,
+    /// Length of its body in bytes, if it has one.
+    pub body_bytes: Option<u64>,
+    /// Whether it has a sidecar.
+    pub has_sidecar: bool,
+}
+
+/// Everything in `staging`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Accessions by id.
+    pub accessions: Vec<Staged>,
+    /// Names that nothing here writes.
+    pub strays: Vec<String>,
+}
+
+/// Lists `staging` and removes temporaries that a crash left there. Only for the one process that writes, at its start.
+pub fn list(layout: &Layout) -> Result<Listing, BlobError> {
+    let folder = layout.staging();
+    let failed = |error| BlobError::new(layout.label(&folder), error);
+    let mut found = std::collections::BTreeMap::<String, Staged>::new();
+    let mut strays = Vec::new();
+    for entry in fs::read_dir(&folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let metadata = entry.metadata().map_err(failed)?;
+        if metadata.is_file() && name.starts_with('.') && name.ends_with(TEMPORARY) {
+            fs::remove_file(entry.path()).map_err(failed)?;
+            continue;
+        }
+        let Some((id, is_sidecar)) = Layout::staged_name(&name).filter(|_| metadata.is_file()) else {
+            strays.push(name);
+            continue;
+        };
+        let staged = found.entry(id.to_owned()).or_insert_with(|| Staged {
+            accession_id: id.to_owned(),
+            body_bytes: None,
+            has_sidecar: false,
+        });
+        if is_sidecar {
+            staged.has_sidecar = true;
+        } else {
+            staged.body_bytes = Some(metadata.len());
+        }
+    }
+    strays.sort();
+    Ok(Listing {
+        accessions: found.into_values().collect(),
+        strays,
+    })
+}
+
+/// Suffix of files that are not yet what they will be. With the dot in front no id can have such a name.
+const TEMPORARY: &str = ".tmp";
+
+/// The temporary beside `path`: always the same name, so that a replay cleans up what a crash left.
+pub(super) fn temporary_for(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}{TEMPORARY}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::MetadataExt;
+
+    fn vault() -> (tempfile::TempDir, Layout) {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        layout.create_folders().unwrap();
+        (folder, layout)
+    }
+
+    #[test]
+    fn a_body_grows_goes_on_and_goes() {
+        let (_folder, layout) = vault();
+        let mut body = StagedBody::create(&layout, "A1").unwrap();
+        assert_eq!(body.path().metadata().unwrap().mode() & 0o777, 0o600);
+        assert!(matches!(
+            StagedBody::create(&layout, "A1"),
+            Err(BlobError::AlreadyDifferent { .. })
+        ));
+        body.append(b"one ").unwrap();
+        body.append(b"two").unwrap();
+        body.sync().unwrap();
+        drop(body);
+        let mut body = StagedBody::open(&layout, "A1").unwrap();
+        assert_eq!(body.size_bytes(), 7);
+        body.truncate(100).unwrap();
+        body.truncate(4).unwrap();
+        body.append(b"three").unwrap();
+        body.sync().unwrap();
+        let mut text = String::new();
+        File::open(body.path())
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "one three");
+        let mut middle = [0; 5];
+        body.reader().unwrap().read_exact_at(&mut middle, 4).unwrap();
+        assert_eq!(&middle, b"three");
+        body.discard().unwrap();
+        assert!(matches!(
+            StagedBody::open(&layout, "A1"),
+            Err(BlobError::Missing { .. })
+        ));
+        assert!(matches!(
+            StagedBody::open(&layout, "../A1"),
+            Err(BlobError::Layout(_))
+        ));
+    }
+
+    #[test]
+    fn a_sidecar_is_replaced_whole() {
+        let (_folder, layout) = vault();
+        assert_eq!(read_sidecar(&layout, "A1").unwrap(), None);
+        write_sidecar(&layout, "A1", b"first and long", true).unwrap();
+        write_sidecar(&layout, "A1", b"second", false).unwrap();
+        assert_eq!(read_sidecar(&layout, "A1").unwrap().unwrap(), b"second");
+        assert_eq!(
+            layout.sidecar("A1").unwrap().metadata().unwrap().mode() & 0o777,
+            0o600
+        );
+        remove_sidecar(&layout, "A1").unwrap();
+        remove_sidecar(&layout, "A1").unwrap();
+        assert_eq!(read_sidecar(&layout, "A1").unwrap(), None);
+        write_sidecar(&layout, "A1", &vec![0; MAX_SIDECAR_BYTES as usize + 1], false).unwrap();
+        assert!(matches!(
+            read_sidecar(&layout, "A1"),
+            Err(BlobError::WrongSize { .. })
+        ));
+    }
+
+    #[test]
+    fn the_listing_pairs_bodies_with_sidecars_and_names_strays() {
+        let (_folder, layout) = vault();
+        StagedBody::create(&layout, "A2")
+            .unwrap()
+            .append(b"12345")
+            .unwrap();
+        write_sidecar(&layout, "A2", b"x", false).unwrap();
+        write_sidecar(&layout, "A1", b"x", false).unwrap();
+        fs::write(temporary_for(&layout.sidecar("A1").unwrap()), b"half").unwrap();
+        fs::write(layout.staging().join("not ours"), b"").unwrap();
+        fs::create_dir(layout.staging().join("folder")).unwrap();
+        let staged = |id: &str, body_bytes| Staged {
+            accession_id: id.into(),
+            body_bytes,
+            has_sidecar: true,
+        };
+        let expected = Listing {
+            accessions: vec![staged("A1", None), staged("A2", Some(5))],
+            strays: vec!["folder".into(), "not ours".into()],
+        };
+        assert_eq!(list(&layout).unwrap(), expected);
+        assert_eq!(fs::read_dir(layout.staging()).unwrap().count(), 5);
+    }
+}
