@@ -5,6 +5,8 @@
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
 pub mod blob;
+pub mod catalog;
+pub mod config;
 pub mod crypto;
 pub mod domain;
 pub mod tlog;

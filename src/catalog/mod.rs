@@ -1,0 +1,186 @@
+//! The catalogue: an index over what the log and the records say, in one SQLite file.
+//!
+//! Two kinds of connection: one [`Writer`], owned by the sequencer's thread, and a pool of read-only ones for everybody
+//! else. It must never know SFTP, encryption or where objects live.
+//!
+//! Invariant: [`project::apply`] is the only function that changes what the catalogue says about the world, and it takes
+//! the custody event that records the change. The other writers here keep the log's right edge and the placement queue.
+
+pub mod accessions;
+pub mod log_edge;
+pub mod people;
+pub mod placements;
+pub mod project;
+pub mod receipts;
+pub mod reports;
+pub mod search;
+pub mod timeline;
+
+use rusqlite::{Connection, OpenFlags};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// The schema this program writes and reads (`PRAGMA user_version`).
+pub const SCHEMA_VERSION: i64 = 1;
+/// Read connections kept open between uses.
+const IDLE_READERS: usize = 4;
+/// How long a connection waits for another one's lock before it says so.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What can go wrong with the catalogue.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogueError {
+    /// SQLite's own words.
+    #[error("catalogue: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    /// Written by another version of the program.
+    #[error(
+        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or `muniment rebuild`"
+    )]
+    Schema {
+        /// `user_version` of the file.
+        found: i64,
+    },
+    /// The file isn't there.
+    #[error(
+        "no catalogue at {0}: `muniment init` makes a vault, `muniment rebuild` makes a lost catalogue again"
+    )]
+    Missing(PathBuf),
+    /// A leaf or record doesn't have what its kind promises.
+    #[error("event {index} ({kind}) can't be applied: {what}")]
+    Event {
+        /// Position in the log.
+        index: u64,
+        /// Kind of event.
+        kind: String,
+        /// What is missing or wrong.
+        what: String,
+    },
+}
+
+/// Result of a catalogue call.
+pub type Result<T> = std::result::Result<T, CatalogueError>;
+
+/// Read access, cheap to clone.
+#[derive(Clone)]
+pub struct Catalogue {
+    path: Arc<PathBuf>,
+    idle: Arc<Mutex<Vec<Connection>>>,
+}
+
+impl Catalogue {
+    /// Opens an existing catalogue for reading.
+    ///
+    /// # Errors
+    /// When it isn't there or has another schema.
+    pub fn open(path: &Path) -> Result<Self> {
+        let catalogue = Catalogue {
+            path: Arc::new(path.to_owned()),
+            idle: Arc::default(),
+        };
+        catalogue.read(|_| Ok(()))?;
+        Ok(catalogue)
+    }
+
+    /// Runs one reading on a pooled connection, in one snapshot.
+    ///
+    /// # Errors
+    /// Whatever the reading returns, or that the catalogue can't be opened.
+    pub fn read<T>(&self, reading: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let pooled = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => open_reader(&self.path)?,
+        };
+        let transaction = connection.unchecked_transaction()?;
+        let result = reading(&transaction);
+        drop(transaction);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < IDLE_READERS {
+            idle.push(connection);
+        }
+        result
+    }
+}
+
+fn open_reader(path: &Path) -> Result<Connection> {
+    if !path.exists() {
+        return Err(CatalogueError::Missing(path.to_owned()));
+    }
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection
+        .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")?;
+    check_schema(&connection)?;
+    Ok(connection)
+}
+
+fn check_schema(connection: &Connection) -> Result<()> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found == SCHEMA_VERSION {
+        Ok(())
+    } else {
+        Err(CatalogueError::Schema { found })
+    }
+}
+
+/// The one connection that writes.
+pub struct Writer {
+    pub(crate) connection: Connection,
+}
+
+impl Writer {
+    /// Makes an empty catalogue.
+    ///
+    /// # Errors
+    /// When the file exists already or can't be written.
+    pub fn create(path: &Path, origin: &str) -> Result<Self> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = Connection::open_with_flags(path, flags)?;
+        configure_writer(&connection)?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        connection.execute_batch(include_str!("schema.sql"))?;
+        connection.execute("INSERT INTO vault (only_row, origin) VALUES (1, ?1)", [origin])?;
+        connection.execute_batch("INSERT INTO log_published (only_row, size) VALUES (1, 0)")?;
+        connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        connection.execute_batch("COMMIT")?;
+        Ok(Writer { connection })
+    }
+
+    /// Opens an existing catalogue for writing.
+    ///
+    /// # Errors
+    /// When it isn't there, can't be written, or has another schema.
+    pub fn open(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Err(CatalogueError::Missing(path.to_owned()));
+        }
+        let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        configure_writer(&connection)?;
+        check_schema(&connection)?;
+        Ok(Writer { connection })
+    }
+}
+
+/// WAL with FULL: a signed checkpoint must not leave the building before its commit is on the disk.
+/// `secure_delete`: what a destruction removes from the index is overwritten, not only unlinked.
+fn configure_writer(connection: &Connection) -> Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// A row limit as SQLite takes it.
+fn rows(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}

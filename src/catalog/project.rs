@@ -1,0 +1,435 @@
+//! The fold: applies one (leaf, record) pair to the tables. Committing and rebuilding both call this, nothing else does.
+
+use super::{CatalogueError, Result};
+use crate::domain::{
+    event::{Kind, Leaf, Record},
+    hex,
+    role::{Role, RoleSet},
+    time::Zone,
+};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::Value;
+
+/// Commit size of rows whose batch isn't closed yet; [`close_batch`] puts the real one.
+const OPEN_BATCH: i64 = -1;
+
+/// Applies one event.
+///
+/// # Errors
+/// When the event lacks what its kind promises, or SQLite refuses.
+pub fn apply(
+    connection: &Connection,
+    zone: Zone,
+    index: u64,
+    leaf: &Leaf,
+    record: Option<&Record>,
+) -> Result<()> {
+    let event = Event {
+        connection,
+        zone,
+        index,
+        leaf,
+        record,
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO event (leaf_index, kind, subject, actor, time_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            event.row(),
+            leaf.kind.to_string(),
+            event.subject(),
+            leaf.actor,
+            leaf.time_ms
+        ])?;
+    match leaf.kind {
+        Kind::VaultCreated | Kind::FixityChecked | Kind::AccessRefused | Kind::AccessRead | Kind::Recover => {
+            Ok(())
+        }
+        Kind::StoreCapability => event.store_capability(),
+        Kind::BranchAdded => event.branch_added(),
+        Kind::UserAdded => event.user_added(),
+        Kind::UserDisabled => event.user_disabled(),
+        Kind::AccessionReceived => event.accession("received"),
+        Kind::AccessionRejected => event.accession("rejected"),
+        Kind::AccessionDuplicate => event.accession("duplicate"),
+        Kind::AccessionWithdrawn => event.accession("withdrawn"),
+        Kind::EvidenceSealed => event.evidence_sealed(),
+        Kind::DeclarationReceived => event.declaration_received(),
+        Kind::EvidenceDeclared => event.evidence_declared(),
+        Kind::Anchor => event.anchor(),
+    }
+}
+
+/// Ends a batch: every receipt in it is proved against the checkpoint of `commit_size` leaves.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn close_batch(connection: &Connection, first_index: u64, commit_size: u64) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE receipt SET commit_size = ?1 WHERE leaf_index >= ?2")?
+        .execute(params![signed(commit_size), signed(first_index)])?;
+    Ok(())
+}
+
+/// SQLite's integers are signed; log positions stay far below 2^63.
+pub(crate) fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+struct Event<'a> {
+    connection: &'a Connection,
+    zone: Zone,
+    index: u64,
+    leaf: &'a Leaf,
+    record: Option<&'a Record>,
+}
+
+impl Event<'_> {
+    fn row(&self) -> i64 {
+        signed(self.index)
+    }
+
+    fn subject(&self) -> &str {
+        ["evidence", "person", "branch"]
+            .into_iter()
+            .filter(|_| !self.is_accession())
+            .find_map(|name| self.leaf.text(name))
+            .unwrap_or(&self.leaf.id)
+    }
+
+    fn is_accession(&self) -> bool {
+        matches!(
+            self.leaf.kind,
+            Kind::AccessionReceived
+                | Kind::AccessionRejected
+                | Kind::AccessionDuplicate
+                | Kind::AccessionWithdrawn
+                | Kind::DeclarationReceived
+        )
+    }
+
+    fn missing(&self, what: impl Into<String>) -> CatalogueError {
+        CatalogueError::Event {
+            index: self.index,
+            kind: self.leaf.kind.to_string(),
+            what: what.into(),
+        }
+    }
+
+    fn text(&self, name: &str) -> Result<&str> {
+        self.leaf
+            .text(name)
+            .ok_or_else(|| self.missing(format!("no text '{name}'")))
+    }
+
+    fn integer(&self, name: &str) -> Result<i64> {
+        self.leaf
+            .integer(name)
+            .ok_or_else(|| self.missing(format!("no integer '{name}'")))
+    }
+
+    fn digest(&self, name: &str) -> Result<Vec<u8>> {
+        hex::decode(self.text(name)?).map_err(|_| self.missing(format!("'{name}' is no digest")))
+    }
+
+    fn record(&self) -> Result<&Record> {
+        self.record.ok_or_else(|| self.missing("it has no record"))
+    }
+
+    fn opened(&self, name: &str) -> Result<&str> {
+        self.record()?
+            .opened(name)
+            .ok_or_else(|| self.missing(format!("its record doesn't open '{name}'")))
+    }
+
+    fn private(&self, name: &str) -> Result<&Value> {
+        self.record()?
+            .private
+            .get(name)
+            .ok_or_else(|| self.missing(format!("its record lacks '{name}'")))
+    }
+
+    fn store_capability(&self) -> Result<()> {
+        self.connection.execute(
+            "UPDATE vault SET immutable_flag = ?1",
+            [self.text("immutable_flag")?],
+        )?;
+        Ok(())
+    }
+
+    fn branch_added(&self) -> Result<()> {
+        self.connection.execute(
+            "INSERT INTO branch (code, name, leaf_index) VALUES (?1, ?2, ?3)",
+            params![self.text("branch")?, self.opened("name")?, self.row()],
+        )?;
+        Ok(())
+    }
+
+    fn user_added(&self) -> Result<()> {
+        let person = self.text("person")?;
+        let branch = self.leaf.text("branch");
+        let roles: Vec<Role> = self
+            .leaf
+            .data
+            .get("roles")
+            .and_then(Value::as_array)
+            .map(|roles| {
+                roles
+                    .iter()
+                    .filter_map(|role| role.as_str()?.parse().ok())
+                    .collect()
+            })
+            .unwrap_or_default();
+        let roles = RoleSet::new(roles, branch.is_some()).map_err(|error| self.missing(error.to_string()))?;
+        self.connection.execute(
+            "INSERT INTO person (id, name, branch, nda, added_index, added_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![person, self.opened("name")?, branch, self.opened("nda")?, self.row(), self.leaf.time_ms],
+        )?;
+        for role in roles.iter() {
+            self.connection.execute(
+                "INSERT INTO person_role (person, role) VALUES (?1, ?2)",
+                params![person, role.id()],
+            )?;
+        }
+        let keys = self
+            .private("keys")?
+            .as_object()
+            .ok_or_else(|| self.missing("'keys' is no object"))?;
+        for (fingerprint, key) in keys {
+            let key = key.as_str().ok_or_else(|| self.missing("a key is no text"))?;
+            self.connection.execute(
+                "INSERT INTO person_key (fingerprint, person, public_key) VALUES (?1, ?2, ?3)",
+                params![fingerprint, person, key],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn user_disabled(&self) -> Result<()> {
+        self.connection.execute(
+            "UPDATE person SET disabled_index = ?2, disabled_ms = ?3 WHERE id = ?1 AND disabled_index IS NULL",
+            params![self.text("person")?, self.row(), self.leaf.time_ms],
+        )?;
+        Ok(())
+    }
+
+    /// The row of an accession in its new state, and its receipt.
+    fn accession(&self, state: &str) -> Result<()> {
+        let path = self.opened("path")?;
+        let path_raw = self
+            .private("path_raw")?
+            .as_str()
+            .and_then(|text| hex::decode(text).ok())
+            .ok_or_else(|| self.missing("'path_raw' is no hex"))?;
+        if let Some(replaced) = self.leaf.text("replaces") {
+            self.connection
+                .prepare_cached(
+                    "UPDATE accession SET state = 'replaced', leaf_index = ?2, expires_ms = NULL \
+                     WHERE id = ?1 AND state = 'received'",
+                )?
+                .execute(params![replaced, self.row()])?;
+            self.supersede_waiting(replaced)?;
+        }
+        self.connection
+            .prepare_cached(
+                "INSERT INTO accession (id, person, branch, path, path_raw, state, size_bytes, sha256, mtime_s, \
+                 leaf_index, time_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                 ON CONFLICT (id) DO UPDATE SET path = excluded.path, path_raw = excluded.path_raw, \
+                 state = excluded.state, mtime_s = excluded.mtime_s, leaf_index = excluded.leaf_index, \
+                 time_ms = excluded.time_ms, expires_ms = excluded.expires_ms",
+            )?
+            .execute(params![
+                self.leaf.id,
+                self.text("person")?,
+                self.text("branch")?,
+                path,
+                path_raw,
+                state,
+                self.integer("size_bytes")?,
+                self.digest("sha256")?,
+                self.record()?.private.get("mtime_s").and_then(Value::as_i64),
+                self.row(),
+                self.leaf.time_ms,
+                self.leaf.integer("expires_ms"),
+            ])?;
+        self.supersede_waiting(&self.leaf.id)?;
+        let outcome = match state {
+            "received" if self.leaf.text("reason") == Some("temporary") => return Ok(()),
+            "received" => "WAITING",
+            "rejected" => "REJECTED",
+            "duplicate" => "DUPLICATE",
+            "withdrawn" => return Ok(()),
+            _ => "ACCEPTED",
+        };
+        self.receipt(outcome, file_name(path))
+    }
+
+    fn supersede_waiting(&self, accession: &str) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "UPDATE receipt SET superseded = ?2 WHERE accession = ?1 AND outcome = 'WAITING' AND superseded IS NULL",
+            )?
+            .execute(params![accession, self.row()])?;
+        Ok(())
+    }
+
+    fn receipt(&self, outcome: &str, file_name: &str) -> Result<()> {
+        let branch = self.text("branch")?;
+        let date = self.date()?;
+        let record = self.record()?;
+        let taken = |name: &str| -> Result<bool> {
+            Ok(self
+                .connection
+                .prepare_cached(
+                    "SELECT 1 FROM receipt WHERE branch = ?1 AND date = ?2 AND name = ?3 AND outcome = ?4",
+                )?
+                .query_row(params![branch, date, name, outcome], |_| Ok(()))
+                .optional()?
+                .is_some())
+        };
+        // A second receipt of one name and outcome on one day carries its number, which nothing else has.
+        let name = if taken(file_name)? {
+            format!("{file_name}~{}", self.index)
+        } else {
+            file_name.to_owned()
+        };
+        self.connection
+            .prepare_cached(
+                "INSERT INTO receipt (leaf_index, accession, branch, date, name, outcome, commit_size, openings, private) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            )?
+            .execute(params![
+                self.row(),
+                self.leaf.id,
+                branch,
+                date,
+                name,
+                outcome,
+                OPEN_BATCH,
+                json(&record.openings).map_err(|error| self.missing(error))?,
+                json(&record.private).map_err(|error| self.missing(error))?,
+            ])?;
+        Ok(())
+    }
+
+    /// The day in the vault's zone, as yyyymmdd.
+    fn date(&self) -> Result<i64> {
+        self.zone
+            .date(self.leaf.time_ms)
+            .replace('-', "")
+            .parse()
+            .map_err(|_| self.missing("its time has no date"))
+    }
+
+    fn evidence_sealed(&self) -> Result<()> {
+        self.accession("sealed")?;
+        let chunk_root = self
+            .leaf
+            .text("chunk_root")
+            .map(|_| self.digest("chunk_root"))
+            .transpose()?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO evidence (leaf_index, id, version, customer, flow, doctype, seq, category, branch, person, \
+                 key_fingerprint, accession, date, sealed_ms, started_ms, size_bytes, sha256, chunk_root, \
+                 stored_size_bytes, stored_blake3, grade, state, file_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
+                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, 'sealed', ?22)",
+            )?
+            .execute(params![
+                self.row(),
+                self.text("evidence")?,
+                self.integer("version")?,
+                self.opened("customer")?,
+                self.opened("flow")?,
+                self.text("doctype")?,
+                self.opened("seq")?,
+                self.text("category")?,
+                self.text("branch")?,
+                self.text("person")?,
+                self.text("key")?,
+                self.leaf.id,
+                match self.leaf.integer("date") {
+                    Some(date) => date,
+                    None => self.date()?,
+                },
+                self.leaf.time_ms,
+                self.integer("started_ms")?,
+                self.integer("size_bytes")?,
+                self.digest("sha256")?,
+                chunk_root,
+                self.integer("stored_size_bytes")?,
+                self.digest("stored_blake3")?,
+                self.text("grade")?,
+                file_name(self.opened("path")?),
+            ])?;
+        Ok(())
+    }
+
+    fn declaration_received(&self) -> Result<()> {
+        self.accession("declaration")?;
+        let rows = self
+            .private("rows")?
+            .as_array()
+            .ok_or_else(|| self.missing("'rows' is no list"))?;
+        let mut insert = self.connection.prepare_cached(
+            "INSERT INTO declared (declaration, person, path, size_bytes, sha256, fields, leaf_index) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?;
+        for row in rows {
+            let path = row["path"]
+                .as_str()
+                .ok_or_else(|| self.missing("a declared row has no path"))?;
+            let sha256 = row["sha256"]
+                .as_str()
+                .map(|text| hex::decode(text).map_err(|_| self.missing("a declared digest is no hex")))
+                .transpose()?;
+            insert.execute(params![
+                self.leaf.id,
+                self.text("person")?,
+                path,
+                row["size_bytes"].as_i64(),
+                sha256,
+                row["fields"].to_string(),
+                self.row(),
+            ])?;
+        }
+        Ok(())
+    }
+
+    fn evidence_declared(&self) -> Result<()> {
+        let agrees = self.text("result")? == "match";
+        if agrees {
+            self.connection.execute(
+                "UPDATE evidence SET grade = 'declared' WHERE id = ?1 AND version = ?2",
+                params![self.text("evidence")?, self.integer("version")?],
+            )?;
+        }
+        self.receipt(
+            if agrees { "ACCEPTED" } else { "REJECTED" },
+            file_name(self.opened("path")?),
+        )
+    }
+
+    fn anchor(&self) -> Result<()> {
+        self.connection.execute(
+            "INSERT INTO anchor (leaf_index, witness, size, cosignature) VALUES (?1, ?2, ?3, ?4)",
+            params![
+                self.row(),
+                self.text("witness")?,
+                self.integer("size")?,
+                self.text("cosignature")?
+            ],
+        )?;
+        Ok(())
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> std::result::Result<String, String> {
+    serde_json::to_string(value).map_err(|error| error.to_string())
+}
+
+/// The last component of an inbox path.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
