@@ -9,4 +9,5 @@ pub mod catalog;
 pub mod config;
 pub mod crypto;
 pub mod domain;
+pub mod sftp;
 pub mod tlog;
