@@ -1,0 +1,200 @@
+//! A small vault for tests: a real catalogue and a real log, filled through the sequencer.
+
+use super::{
+    edge::Publisher,
+    log_view::LogView,
+    sequencer::{Committed, Custody, Parts, Proposed, Sequencer},
+};
+use crate::{
+    blob::layout::Layout,
+    catalog::{Catalogue, Writer, people, receipts::ReceiptRow},
+    domain::{
+        event::{Draft, Kind},
+        time::{Clock, Zone},
+    },
+    tlog::{
+        key::{Algorithm, SignerKey},
+        store::LogDir,
+    },
+};
+use ring::rand::SystemRandom;
+use serde_json::json;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+use zeroize::Zeroizing;
+
+/// 2026-07-28 15:42:07 +08:00.
+pub(crate) const NOW_MS: i64 = 1_785_224_527_000;
+pub(crate) const ORIGIN: &str = "muniment.example/test";
+pub(crate) const SHA: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+pub(crate) const OTHER_SHA: &str = "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752";
+
+/// A clock that stands where it is put.
+#[derive(Default)]
+pub(crate) struct TestClock(pub(crate) AtomicI64);
+
+impl Clock for TestClock {
+    fn now_ms(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+pub(crate) struct TestVault {
+    _folder: tempfile::TempDir,
+    pub(crate) layout: Layout,
+    pub(crate) catalogue: Catalogue,
+    pub(crate) custody: Custody,
+    pub(crate) log: LogView,
+    pub(crate) clock: Arc<TestClock>,
+    sequencer: Sequencer,
+}
+
+/// The key of a person of [`TestVault::user`].
+pub(crate) fn fingerprint(person: &str) -> String {
+    format!("SHA256:{person:A<43}")
+}
+
+pub(crate) fn signer(name: &str, algorithm: Algorithm, seed: u8) -> SignerKey {
+    SignerKey::from_seed(name, algorithm, Zeroizing::new([seed; 32])).unwrap()
+}
+
+impl TestVault {
+    /// Two branches, a clerk in each, and an auditor.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path().join("vault"));
+        layout.create_folders().unwrap();
+        let path = layout.catalog();
+        let writer = Writer::create(&path, ORIGIN).unwrap();
+        let signer = signer(ORIGIN, Algorithm::Ed25519, 7);
+        let verifier = signer.verifier().clone();
+        let clock = Arc::new(TestClock(AtomicI64::new(NOW_MS)));
+        let (placer, _) = std::sync::mpsc::channel();
+        let reopened = path.clone();
+        let parts = Parts {
+            writer,
+            reopen: Box::new(move || Writer::open(&reopened)),
+            publisher: Publisher::new(layout.log()).unwrap(),
+            signer,
+            origin: ORIGIN.to_owned(),
+            zone: Zone::default(),
+            clock: clock.clone(),
+            random: Arc::new(SystemRandom::new()),
+            stopped_file: layout.log_stopped(),
+            placer,
+        };
+        let (sequencer, custody) = Sequencer::start(parts).unwrap();
+        let catalogue = Catalogue::open(&path).unwrap();
+        let log = LogView::new(catalogue.clone(), LogDir::new(layout.log()), verifier);
+        let vault = TestVault {
+            _folder: folder,
+            layout,
+            catalogue,
+            custody,
+            log,
+            clock,
+            sequencer,
+        };
+        for branch in ["0101", "0202"] {
+            vault.commit(
+                Draft::new(Kind::BranchAdded, format!("b{branch}"), "operator")
+                    .fact("branch", branch)
+                    .commit("name", format!("营业部 {branch}")),
+            );
+        }
+        vault.user("zhang.san", &["uploader"], Some("0101"));
+        vault.user("li.na", &["uploader"], Some("0202"));
+        vault.user("audit", &["auditor"], None);
+        vault
+    }
+
+    pub(crate) fn commit(&self, draft: Draft) -> Committed {
+        self.custody
+            .commit(move |_| Ok(Proposed { draft, place: None }))
+            .unwrap()
+    }
+
+    /// A person whose id is `p-<name>`.
+    pub(crate) fn user(&self, name: &str, roles: &[&str], branch: Option<&str>) {
+        let key = fingerprint(name);
+        let mut draft = Draft::new(Kind::UserAdded, format!("u-{name}"), "operator")
+            .fact("person", format!("p-{name}"))
+            .fact("roles", roles.to_vec())
+            .fact("keys", vec![key.clone()])
+            .commit("name", name)
+            .commit("nda", "NDA-1")
+            .private("keys", json!({ key: "ssh-ed25519 AAAA" }));
+        if let Some(branch) = branch {
+            draft = draft.fact("branch", branch);
+        }
+        self.commit(draft);
+    }
+
+    pub(crate) fn disable(&self, name: &str) {
+        self.commit(
+            Draft::new(Kind::UserDisabled, format!("d-{name}"), "operator")
+                .fact("person", format!("p-{name}")),
+        );
+    }
+
+    /// What every event about an upload has.
+    pub(crate) fn upload(&self, kind: Kind, id: &str, name: &str, path: &str) -> Draft {
+        let person = self
+            .catalogue
+            .read(|connection| people::by_name(connection, name))
+            .unwrap()
+            .unwrap();
+        Draft::new(kind, id, person.id.as_str())
+            .fact("person", person.id.as_str())
+            .fact("branch", person.branch.unwrap())
+            .fact("key", fingerprint(name))
+            .fact("size_bytes", 209_715_200)
+            .fact("sha256", SHA)
+            .fact("started_ms", NOW_MS - 65_000)
+            .commit("path", path)
+            .private("path_raw", crate::domain::hex::encode(path))
+    }
+
+    /// Seals version 1 of a video.
+    pub(crate) fn seal(&self, name: &str, path: &str, flow: &str) -> Committed {
+        let draft = self
+            .upload(Kind::EvidenceSealed, &format!("a-{name}-{flow}"), name, path)
+            .fact("evidence", format!("e-{flow}"))
+            .fact("version", 1)
+            .fact("category", "customer")
+            .fact("doctype", "WVID")
+            .fact("grade", "server_only")
+            .fact("stored_size_bytes", 209_766_432)
+            .fact("stored_blake3", OTHER_SHA)
+            .fact("date", 20_260_728)
+            .commit("customer", "000100012345")
+            .commit("flow", flow)
+            .commit("seq", "1");
+        self.commit(draft)
+    }
+
+    /// An upload that waits to be completed.
+    pub(crate) fn wait(&self, name: &str, id: &str, path: &str) -> Committed {
+        let draft = self
+            .upload(Kind::AccessionReceived, id, name, path)
+            .fact("reason", "truncated")
+            .fact("expires_ms", NOW_MS + 72 * 3_600_000)
+            .private("reason_en", "the file ends early; resume the upload")
+            .private("reason_zh", "文件不完整，请续传");
+        self.commit(draft)
+    }
+
+    pub(crate) fn receipt_row(&self, number: u64) -> ReceiptRow {
+        self.catalogue
+            .read(|connection| crate::catalog::receipts::by_number(connection, number))
+            .unwrap()
+            .unwrap()
+    }
+
+    /// Replies come before the log's files are written; this ends the thread, and so comes after both.
+    pub(crate) fn settle_log(&mut self) {
+        self.sequencer.stop();
+    }
+}
