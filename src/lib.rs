@@ -4,13 +4,18 @@
 //! edges (`ssh`, `sftp`) → use cases (`ingest`, `seal`) → `custody` → mechanisms
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
+pub mod access;
+pub mod admin;
 pub mod blob;
 pub mod catalog;
 pub mod config;
 pub mod crypto;
 pub mod custody;
 pub mod domain;
+pub mod ingest;
 pub mod seal;
+pub mod server;
 pub mod sftp;
 pub mod ssh;
 pub mod tlog;
+pub mod views;

@@ -1,0 +1,125 @@
+//! Reading of content: on what basis, and the events that stand in the log before the first byte (D31, D32).
+
+use super::{OPERATOR, registry::plain_text};
+use crate::{
+    catalog::search,
+    custody::sequencer::CommitError,
+    domain::event::{Draft, Kind},
+};
+use rusqlite::Connection;
+use std::{fmt, str::FromStr};
+
+/// What permits content to be given out (D31). There is no other, and none isn't one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// 法律: a law or a court demands it.
+    Law,
+    /// 监管: a regulator demands it.
+    Regulator,
+    /// 客户同意: the customer agreed.
+    CustomerConsent,
+    /// 尽职调查: due diligence on the customer.
+    DueDiligence,
+}
+
+impl Basis {
+    /// All of them.
+    pub const ALL: [Basis; 4] = [
+        Basis::Law,
+        Basis::Regulator,
+        Basis::CustomerConsent,
+        Basis::DueDiligence,
+    ];
+
+    /// The id used in the log and on the command line.
+    pub fn id(self) -> &'static str {
+        match self {
+            Basis::Law => "law",
+            Basis::Regulator => "regulator",
+            Basis::CustomerConsent => "customer_consent",
+            Basis::DueDiligence => "due_diligence",
+        }
+    }
+}
+
+impl fmt::Display for Basis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+impl FromStr for Basis {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        Basis::ALL.into_iter().find(|basis| basis.id() == text).ok_or_else(|| {
+            format!("'{text}' is no basis for giving content out: law, regulator, customer_consent or due_diligence")
+        })
+    }
+}
+
+/// Who asks to read what, and why.
+pub(super) struct Reading {
+    pub(super) evidence: String,
+    pub(super) version: i64,
+    pub(super) basis: String,
+    pub(super) reason: String,
+    pub(super) requester: String,
+}
+
+/// The event that permits a reading.
+///
+/// # Errors
+/// A refusal, which [`refusal`] then puts into the log.
+pub(super) fn read(connection: &Connection, event: &str, reading: &Reading) -> Result<Draft, CommitError> {
+    let basis: Basis = reading.basis.parse().map_err(CommitError::Refused)?;
+    let reason = plain_text(&reading.reason, "the reason (--reason)")?;
+    let requester = plain_text(&reading.requester, "the requester")?;
+    let versions = search::versions(connection, &reading.evidence)
+        .map_err(|error| CommitError::Storage(error.to_string()))?;
+    if !versions.iter().any(|row| row.version == reading.version) {
+        return Err(CommitError::Refused(format!(
+            "there is no version {} of evidence {}",
+            reading.version, reading.evidence
+        )));
+    }
+    Ok(Draft::new(Kind::AccessRead, event, OPERATOR)
+        .fact("evidence", reading.evidence.as_str())
+        .fact("version", reading.version)
+        .fact("purpose", "export")
+        .fact("basis", basis.id())
+        .commit("reason", reason)
+        .commit("requester", requester))
+}
+
+/// The event of a refusal. What was asked for may be nonsense, so only an existing evidence id becomes public.
+pub(super) fn refusal(
+    connection: &Connection,
+    event: &str,
+    what: &str,
+    evidence: Option<&str>,
+    reason: &str,
+    requester: &str,
+) -> Result<Draft, CommitError> {
+    let known = match evidence {
+        Some(id) => !search::versions(connection, id)
+            .map_err(|error| CommitError::Storage(error.to_string()))?
+            .is_empty(),
+        None => false,
+    };
+    if what.is_empty()
+        || what.len() > 32
+        || !what.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    {
+        return Err(CommitError::Refused(format!(
+            "'{what}' names nothing that can be refused"
+        )));
+    }
+    let draft = Draft::new(Kind::AccessRefused, event, OPERATOR)
+        .fact("what", what)
+        .commit("reason", reason)
+        .commit("requester", requester);
+    Ok(match evidence {
+        Some(id) if known => draft.fact("evidence", id),
+        _ => draft,
+    })
+}

@@ -1,0 +1,182 @@
+//! The one function that does what an operator asks, whether the server runs it or a command that holds the vault.
+
+use super::{
+    AdminError, LiveSessions, OPERATOR, Request, Response,
+    access::{self, Reading},
+    registry::{self, NewPerson},
+};
+use crate::{
+    catalog::people,
+    custody::sequencer::{CommitError, Committed, Proposed},
+    domain::{
+        event::{Draft, Kind},
+        id::new_id,
+    },
+    server::Vault,
+};
+use rusqlite::Connection;
+
+/// Does what is asked; when it returns, the event is committed.
+///
+/// # Errors
+/// A refusal, or that the vault couldn't take it; nothing was changed then. A refused reading of content is in the log.
+pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> Result<Response, AdminError> {
+    match request {
+        Request::BranchAdd { code, name } => {
+            let added = code.clone();
+            let done = commit(vault, move |catalogue, event| {
+                registry::branch_add(catalogue, event, &code, &name)
+            })?;
+            Ok(Response::BranchAdded {
+                code: added,
+                leaf: done.index,
+            })
+        }
+        Request::UserAdd {
+            name,
+            roles,
+            branch,
+            keys,
+            nda,
+        } => {
+            let id = event_id(vault)?;
+            let person = NewPerson {
+                id: id.clone(),
+                name: name.clone(),
+                roles,
+                branch,
+                keys,
+                nda,
+            };
+            let done = commit(vault, move |catalogue, event| {
+                registry::user_add(catalogue, event, &person)
+            })?;
+            let keys = done.leaf.data.get("keys").and_then(|keys| keys.as_array());
+            let keys = keys
+                .into_iter()
+                .flatten()
+                .filter_map(|key| key.as_str().map(str::to_owned))
+                .collect();
+            Ok(Response::UserAdded {
+                id,
+                name,
+                keys,
+                leaf: done.index,
+            })
+        }
+        Request::UserDisable { name, reason } => {
+            let asked = name.clone();
+            let done = commit(vault, move |catalogue, event| {
+                registry::user_disable(catalogue, event, &asked, reason.as_deref())
+            });
+            // Sessions end after the commit, so that none can begin between; and also when the person was disabled
+            // before, for a server that stopped between the two.
+            let disabled = vault
+                .catalogue
+                .read(|catalogue| people::by_name(catalogue, &name))?
+                .filter(|person| person.disabled_ms.is_some());
+            let sessions_ended = disabled.map_or(0, |person| sessions.kill_person(&person.id));
+            Ok(Response::UserDisabled {
+                name,
+                sessions_ended,
+                leaf: done?.index,
+            })
+        }
+        Request::AccessRead {
+            evidence,
+            version,
+            basis,
+            reason,
+            requester,
+        } => {
+            let (asked, by) = (evidence.clone(), requester.clone());
+            let reading = Reading {
+                evidence,
+                version,
+                basis,
+                reason,
+                requester,
+            };
+            match commit(vault, move |catalogue, event| {
+                access::read(catalogue, event, &reading)
+            }) {
+                Err(AdminError::Refused(words)) => {
+                    refuse(vault, "export", Some(asked), words.clone(), by)?;
+                    Err(AdminError::Refused(words))
+                }
+                other => Ok(Response::Logged { leaf: other?.index }),
+            }
+        }
+        Request::AccessRefused {
+            what,
+            evidence,
+            reason,
+            requester,
+        } => refuse(vault, &what, evidence, reason, requester),
+        Request::FixityChecked {
+            objects,
+            bytes,
+            findings,
+            with_identity,
+            complete,
+        } => {
+            let done = commit(vault, move |_, event| {
+                Ok(Draft::new(Kind::FixityChecked, event, OPERATOR)
+                    .fact("objects", objects)
+                    .fact("bytes", bytes)
+                    .fact("findings", findings)
+                    .fact("with_identity", u64::from(with_identity))
+                    .fact("complete", u64::from(complete)))
+            })?;
+            Ok(Response::Logged { leaf: done.index })
+        }
+        Request::Recovered {
+            leaves,
+            evidence,
+            findings,
+        } => {
+            let done = commit(vault, move |_, event| {
+                Ok(Draft::new(Kind::Recover, event, OPERATOR)
+                    .fact("leaves", leaves)
+                    .fact("evidence", evidence)
+                    .fact("findings", findings))
+            })?;
+            Ok(Response::Logged { leaf: done.index })
+        }
+        Request::Sessions => Ok(Response::Sessions {
+            sessions: sessions.list(),
+        }),
+    }
+}
+
+fn refuse(
+    vault: &Vault,
+    what: &str,
+    evidence: Option<String>,
+    reason: String,
+    requester: String,
+) -> Result<Response, AdminError> {
+    let what = what.to_owned();
+    let done = commit(vault, move |catalogue, event| {
+        access::refusal(catalogue, event, &what, evidence.as_deref(), &reason, &requester)
+    })?;
+    Ok(Response::Logged { leaf: done.index })
+}
+
+fn event_id(vault: &Vault) -> Result<String, AdminError> {
+    new_id(vault.random.as_ref(), vault.clock.now_ms()).map_err(|_| AdminError::Random)
+}
+
+/// Commits the event that `decide` makes from its id and the catalogue as it is inside the transaction.
+fn commit(
+    vault: &Vault,
+    decide: impl FnOnce(&Connection, &str) -> Result<Draft, CommitError> + Send + 'static,
+) -> Result<Committed, AdminError> {
+    let event = event_id(vault)?;
+    let place = vault.sealer.registry(event.clone());
+    Ok(vault.custody.commit(move |turn| {
+        let draft = decide(turn.connection, &event)?;
+        let place = draft.has_record().then_some(place);
+        Ok(Proposed { draft, place })
+    })?)
+}

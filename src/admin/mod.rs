@@ -1,0 +1,217 @@
+//! Administration: what an operator on the host may ask of a vault, and the one function that does it.
+//!
+//! The same [`execute`] runs in the server, for requests that come over the [`control`] socket, and in a command that
+//! holds the vault alone. It must never know the command line, its words on screen, or SSH.
+//!
+//! Invariant: every change is one custody event, checked inside the transaction that commits it; a refused request
+//! changes nothing and says what to do instead.
+
+mod access;
+pub mod control;
+mod execute;
+mod key;
+mod registry;
+
+pub use access::Basis;
+pub use execute::execute;
+pub use key::KeyRefused;
+
+use crate::{catalog::CatalogueError, custody::sequencer::CommitError};
+use serde::{Deserialize, Serialize};
+
+/// Who the log names for what is done from the command line on the host.
+pub const OPERATOR: &str = "operator";
+
+/// Something an operator asks for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Request {
+    /// A new branch.
+    BranchAdd {
+        /// 2 to 12 letters and digits.
+        code: String,
+        /// As people call it.
+        name: String,
+    },
+    /// A new person.
+    UserAdd {
+        /// Log-in name.
+        name: String,
+        /// Role ids.
+        roles: Vec<String>,
+        /// Branch code, for branch roles.
+        branch: Option<String>,
+        /// Texts of public key files, each with the name to call it in a refusal.
+        keys: Vec<KeyFile>,
+        /// Confidentiality agreement reference (D33).
+        nda: String,
+    },
+    /// A person loses access at once (D34).
+    UserDisable {
+        /// Log-in name.
+        name: String,
+        /// Why, for the record.
+        reason: Option<String>,
+    },
+    /// Content is about to be read; granted only when the event is committed (D32).
+    AccessRead {
+        /// Evidence id.
+        evidence: String,
+        /// Version, from 1.
+        version: i64,
+        /// Id of a [`Basis`], as given.
+        basis: String,
+        /// Why, in the requester's words.
+        reason: String,
+        /// Who asked.
+        requester: String,
+    },
+    /// Content was refused outside of here, for instance because an identity doesn't open it.
+    AccessRefused {
+        /// What was asked for, a word such as `export`.
+        what: String,
+        /// Evidence id, when there is such evidence.
+        evidence: Option<String>,
+        /// Why it was refused.
+        reason: String,
+        /// Who asked.
+        requester: String,
+    },
+    /// A fixity check ended.
+    FixityChecked {
+        /// Objects looked at.
+        objects: u64,
+        /// Stored bytes read.
+        bytes: u64,
+        /// Findings.
+        findings: u64,
+        /// Whether contents were decrypted and compared with the digests of the originals.
+        with_identity: bool,
+        /// Whether everything was looked at.
+        complete: bool,
+    },
+    /// The catalogue was made again from log and store.
+    Recovered {
+        /// Events in the log.
+        leaves: u64,
+        /// Sealed versions brought back.
+        evidence: u64,
+        /// What was missing, extra or altered.
+        findings: u64,
+    },
+    /// Who is logged in.
+    Sessions,
+}
+
+/// The text of a public key file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    /// What to call it, such as its file name.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "response", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Response {
+    /// A branch was added.
+    BranchAdded {
+        /// Its code.
+        code: String,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// A person was added.
+    UserAdded {
+        /// What the log calls them.
+        id: String,
+        /// Log-in name.
+        name: String,
+        /// Fingerprints of their keys.
+        keys: Vec<String>,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// A person was disabled.
+    UserDisabled {
+        /// Log-in name.
+        name: String,
+        /// Live sessions that were ended.
+        sessions_ended: usize,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// The event is in the log.
+    Logged {
+        /// Its position.
+        leaf: u64,
+    },
+    /// Who is logged in.
+    Sessions {
+        /// One entry a session, oldest first.
+        sessions: Vec<LiveSession>,
+    },
+}
+
+/// A session that is open now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveSession {
+    /// Log-in name.
+    pub name: String,
+    /// Address and port of the peer.
+    pub address: String,
+    /// When it logged in, milliseconds since 1970.
+    pub since_ms: i64,
+}
+
+/// The sessions of a running server.
+pub trait LiveSessions: Send + Sync {
+    /// All of them, oldest first.
+    fn list(&self) -> Vec<LiveSession>;
+    /// Ends every session of a person, by the id that the log uses, and says how many those were.
+    fn kill_person(&self, person: &str) -> usize;
+}
+
+/// For a command that holds the vault alone: no server, so no sessions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSessions;
+
+impl LiveSessions for NoSessions {
+    fn list(&self) -> Vec<LiveSession> {
+        Vec::new()
+    }
+
+    fn kill_person(&self, _person: &str) -> usize {
+        0
+    }
+}
+
+/// Why a request wasn't done.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// It isn't permitted or possible: what, and what to do instead.
+    #[error("{0}")]
+    Refused(String),
+    /// The catalogue or the log couldn't take it; nothing was changed.
+    #[error(transparent)]
+    Commit(CommitError),
+    /// The catalogue couldn't be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The system has no randomness for a new id.
+    #[error("the system has no randomness to give")]
+    Random,
+}
+
+impl From<CommitError> for AdminError {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::Refused(words) => AdminError::Refused(words),
+            other => AdminError::Commit(other),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Taking in: from a client's writes to an outcome that is committed.
+//!
+//! `naming`, `text`, `citizen_id`, `declare` and `structure` are pure; `upload` turns writes into a staged body; `judge`
+//! says what it is; `settle` commits that; `inbox` is what an uploader sees; `sweep` looks after what was left lying.
+//!
+//! It must never hold an identity: nothing here can open what is sealed.
+
+pub mod citizen_id;
+pub mod declare;
+pub mod fuzz;
+pub mod inbox;
+pub mod judge;
+pub mod locks;
+pub mod naming;
+pub mod settle;
+pub mod structure;
+pub mod sweep;
+pub mod taken;
+pub mod text;
+pub mod upload;
+
+#[cfg(test)]
+mod tests;
+
+use crate::{
+    blob::{BlobError, layout::Layout, staging},
+    catalog::Catalogue,
+    crypto::StagingKey,
+    custody::sequencer::Custody,
+    domain::{
+        customer::Numbers,
+        doctype::DocumentTypes,
+        time::{Clock, Zone},
+    },
+    seal::Sealer,
+};
+use locks::PathLocks;
+use naming::Templates;
+use ring::rand::SecureRandom;
+use settle::SettleError;
+use std::sync::Arc;
+use structure::StructureCheck;
+use taken::{SidecarError, Taken};
+use upload::Tools;
+
+/// The rules that uploads are judged by.
+pub struct Rules {
+    /// Name templates.
+    pub templates: Templates,
+    /// Patterns of customer and flow numbers.
+    pub numbers: Numbers,
+    /// Document types.
+    pub types: DocumentTypes,
+    /// Hours that an incomplete upload stays resumable.
+    pub waiting_hours: u32,
+    /// Hours that a settled upload stays in view.
+    pub settled_in_view_hours: u32,
+    /// Files one person may have waiting.
+    pub max_waiting_per_person: u32,
+    /// Free bytes below which uploads are refused.
+    pub reserve_bytes: u64,
+}
+
+/// Everything that taking in needs. One value for the whole server.
+pub struct Ingest {
+    /// Reads.
+    pub catalogue: Catalogue,
+    /// Commits.
+    pub custody: Custody,
+    /// Says which files an event promises.
+    pub sealer: Sealer,
+    /// Where bodies are staged.
+    pub layout: Layout,
+    /// Protects their sidecars.
+    pub staging_key: StagingKey,
+    /// Writes bodies.
+    pub tools: Tools,
+    /// Judges completeness where nothing was declared.
+    pub structure: Box<dyn StructureCheck + Send + Sync>,
+    /// The rules.
+    pub rules: Rules,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Ids and nonces.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+    /// How dates are shown.
+    pub zone: Zone,
+    /// One path, one settlement at a time.
+    pub locks: PathLocks,
+}
+
+impl Ingest {
+    /// Settled uploads from this time on are still in view, milliseconds since 1970.
+    pub fn settled_since_ms(&self) -> i64 {
+        self.clock.now_ms() - i64::from(self.rules.settled_in_view_hours) * 3_600_000
+    }
+
+    /// Reads what is known of a staged body.
+    ///
+    /// # Errors
+    /// When it isn't there or can't be opened.
+    pub fn read_sidecar(&self, id: &str) -> Result<Taken, SettleError> {
+        let sealed = staging::read_sidecar(&self.layout, id)?.ok_or(SidecarError::Missing)?;
+        Ok(Taken::open(&sealed, id, &self.staging_key)?)
+    }
+
+    fn write_sidecar(&self, taken: &Taken, durable: bool) -> Result<(), SettleError> {
+        let sealed = taken.seal(&self.staging_key, self.random.as_ref())?;
+        Ok(staging::write_sidecar(&self.layout, &taken.id, &sealed, durable)?)
+    }
+
+    /// A sidecar that stays behind is found and removed by the sweep.
+    fn remove_sidecar(&self, id: &str) {
+        log_left_behind(staging::remove_sidecar(&self.layout, id));
+    }
+
+    /// Removes a staged body that nobody was promised, or whose bytes stand elsewhere.
+    fn forget_staged(&self, id: &str) {
+        self.remove_sidecar(id);
+        log_left_behind(staging::StagedBody::open(&self.layout, id).and_then(staging::StagedBody::discard));
+    }
+}
+
+fn log_left_behind(result: Result<(), BlobError>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "a file stays behind in staging until the next start");
+    }
+}

@@ -1,0 +1,385 @@
+//! The composed vault: the one place that names concrete parts. `muniment serve` and offline administration open the same.
+//!
+//! Invariant: whoever holds a [`VaultHandle`] holds the vault's lock, so there is one sequencer at a time.
+
+pub mod serve;
+
+use crate::{
+    blob::{BlobError, ImmutableSupport, Layout, LockError, Store, VaultLock},
+    catalog::{Catalogue, CatalogueError, Writer, placements},
+    config::Config,
+    crypto::{Recipient, StagingKey, staging_key::StagingKeyError},
+    custody::{
+        edge::Publisher,
+        fence::FenceError,
+        sequencer::{CommitError, Custody, Parts, Proposed, Sequencer},
+    },
+    domain::{
+        customer::Numbers,
+        doctype::{DEFAULT_TABLE, DocumentTypes},
+        event::{Draft, Kind},
+        id::new_id,
+        time::{Clock, SystemClock},
+    },
+    ingest::{
+        Ingest, Rules, inbox::OpenPaths, locks::PathLocks, naming::Templates, structure::ContainerWalk,
+        upload::Tools,
+    },
+    seal::{Sealer, placer::Placer},
+    tlog::{
+        key::{KeyError, SignerKey, VerifierKey},
+        store::{LogDir, StoreError},
+    },
+};
+use ring::rand::{SecureRandom, SystemRandom};
+use std::{
+    ops::Deref,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc::channel},
+    time::Duration,
+};
+
+/// How long a stopping vault waits for files that commits promised.
+const PLACEMENT_GRACE: Duration = Duration::from_secs(60);
+
+/// Why a vault can't be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// Somebody else has it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The catalogue refuses.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The store refuses.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// The log may not be signed.
+    #[error(transparent)]
+    Fence(#[from] FenceError),
+    /// The log's folder refuses.
+    #[error(transparent)]
+    Log(#[from] StoreError),
+    /// The staging key can't be used.
+    #[error("{path}: {error}")]
+    StagingKey {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: StagingKeyError,
+    },
+    /// Another key can't be read or used.
+    #[error("{what}: {error}")]
+    Key {
+        /// Which key.
+        what: String,
+        /// Why.
+        error: String,
+    },
+    /// A rule of the configuration makes no sense.
+    #[error("configuration: {0}")]
+    Rule(String),
+    /// An event of the opening couldn't be committed.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// What a crash left couldn't be put in order.
+    #[error(transparent)]
+    Salvage(#[from] crate::ingest::settle::SettleError),
+    /// A thread couldn't be started.
+    #[error("a thread couldn't be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// A vault that is open for writing.
+pub struct Vault {
+    /// The configuration it was opened with.
+    pub config: Config,
+    /// Where everything lies.
+    pub layout: Layout,
+    /// Reads.
+    pub catalogue: Catalogue,
+    /// Commits.
+    pub custody: Custody,
+    /// Says which files an event promises.
+    pub sealer: Sealer,
+    /// Taking in.
+    pub ingest: Arc<Ingest>,
+    /// Inbox paths that are open, over all sessions.
+    pub open_paths: Arc<OpenPaths>,
+    /// The custody log on disk.
+    pub log_dir: LogDir,
+    /// The log's public key.
+    pub verifier: VerifierKey,
+    /// Witnesses whose cosignatures are taken in.
+    pub witnesses: Vec<VerifierKey>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+}
+
+impl Vault {
+    /// A new id.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn new_id(&self) -> Result<String, CommitError> {
+        new_id(self.random.as_ref(), self.clock.now_ms())
+            .map_err(|_| CommitError::Storage("the system has no randomness".to_owned()))
+    }
+
+    /// Commits an event that depends on nothing but itself; its record, if it has a private half, goes to the registry.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub fn commit(&self, draft: Draft) -> Result<crate::custody::sequencer::Committed, CommitError> {
+        let place = if draft.has_record() {
+            Some(self.sealer.registry(draft.id.clone()))
+        } else {
+            None
+        };
+        self.custody.commit(move |_| Ok(Proposed { draft, place }))
+    }
+}
+
+/// A vault open for writing, with its lock and threads. Dropping it finishes what is queued.
+pub struct VaultHandle {
+    vault: Arc<Vault>,
+    sequencer: Sequencer,
+    placer: Placer,
+    _lock: VaultLock,
+}
+
+impl Deref for VaultHandle {
+    type Target = Arc<Vault>;
+    fn deref(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+}
+
+impl VaultHandle {
+    /// Takes the lock, checks the fence, and starts the vault's threads. `purpose` tells others who holds the lock.
+    ///
+    /// # Errors
+    /// When the vault is in use, damaged, or its log may not be signed.
+    pub fn open(config: Config, purpose: &str) -> Result<Self, VaultError> {
+        let (handle, support) = Self::start(config, purpose)?;
+        handle.state_capability(&support)?;
+        Ok(handle)
+    }
+
+    /// Opens a vault whose catalogue is empty and commits its first event, before anything else can be.
+    ///
+    /// # Errors
+    /// Like [`VaultHandle::open`].
+    pub fn create(config: Config, purpose: &str, first: Draft) -> Result<Self, VaultError> {
+        let (handle, support) = Self::start(config, purpose)?;
+        handle.commit(first)?;
+        handle.state_capability(&support)?;
+        Ok(handle)
+    }
+
+    fn start(config: Config, purpose: &str) -> Result<(Self, ImmutableSupport), VaultError> {
+        let layout = Layout::new(&config.vault.path);
+        let lock = VaultLock::acquire(&layout, purpose)?;
+        let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let signer = read_signer(&config.keys.log_key)?;
+        let verifier = signer.verifier().clone();
+        if verifier.name() != config.vault.origin {
+            return Err(VaultError::Key {
+                what: config.keys.log_key.display().to_string(),
+                error: format!(
+                    "it signs for {}, not for vault.origin {}",
+                    verifier.name(),
+                    config.vault.origin
+                ),
+            });
+        }
+        let recipients = recipients(&config)?;
+        let witnesses = witnesses(&config)?;
+        let staging_key =
+            StagingKey::load(&config.keys.staging_key).map_err(|error| VaultError::StagingKey {
+                path: config.keys.staging_key.clone(),
+                error,
+            })?;
+        let rules = rules(&config)?;
+
+        let catalogue_path = layout.catalog();
+        let catalogue = Catalogue::open(&catalogue_path)?;
+        let support = if config.vault.immutable_flag {
+            ImmutableSupport::probe(&layout)?
+        } else {
+            ImmutableSupport::Unsupported("switched off in the configuration".to_owned())
+        };
+        let (placer_wake, placer_inbox) = channel();
+        let (sequencer, custody) = Sequencer::start(Parts {
+            writer: Writer::open(&catalogue_path)?,
+            reopen: Box::new(move || Writer::open(&catalogue_path)),
+            publisher: Publisher::new(layout.log())?,
+            signer,
+            origin: config.vault.origin.clone(),
+            zone: config.zone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            stopped_file: layout.log_stopped(),
+            placer: placer_wake,
+        })?;
+        let store = Store::new(layout.clone(), support.clone());
+        let placer = Placer::start(
+            catalogue.clone(),
+            custody.clone(),
+            store,
+            layout.clone(),
+            placer_inbox,
+        )
+        .map_err(VaultError::Thread)?;
+
+        let sealer = Sealer::new(recipients, random.clone(), layout.clone());
+        let ids = (random.clone(), clock.clone());
+        let tools = Tools {
+            layout: layout.clone(),
+            random: random.clone(),
+            new_id: Arc::new(move || {
+                new_id(ids.0.as_ref(), ids.1.now_ms()).map_err(|_| crate::crypto::RandomError)
+            }),
+            limit_bytes: config.ingest.max_file_bytes,
+        };
+        let ingest = Arc::new(Ingest {
+            catalogue: catalogue.clone(),
+            custody: custody.clone(),
+            sealer: sealer.clone(),
+            layout: layout.clone(),
+            staging_key,
+            tools,
+            structure: Box::new(ContainerWalk::default()),
+            rules,
+            clock: clock.clone(),
+            random: random.clone(),
+            zone: config.zone(),
+            locks: PathLocks::default(),
+        });
+        let vault = Arc::new(Vault {
+            log_dir: LogDir::new(layout.log()),
+            config,
+            layout,
+            catalogue,
+            custody,
+            sealer,
+            ingest,
+            open_paths: Arc::default(),
+            verifier,
+            witnesses,
+            clock,
+            random,
+        });
+        let handle = VaultHandle {
+            vault,
+            sequencer,
+            placer,
+            _lock: lock,
+        };
+        Ok((handle, support))
+    }
+
+    /// Says in the log what the store can enforce, when that changed.
+    fn state_capability(&self, support: &ImmutableSupport) -> Result<(), VaultError> {
+        let (flag, detail) = match support {
+            ImmutableSupport::Supported => ("supported", None),
+            ImmutableSupport::Unsupported(reason) => ("unsupported", Some(reason)),
+        };
+        let known: Option<String> = self.catalogue.read(|connection| {
+            Ok(connection.query_row("SELECT immutable_flag FROM vault", [], |row| row.get(0))?)
+        })?;
+        if known.as_deref() == Some(flag) {
+            return Ok(());
+        }
+        let mut draft =
+            Draft::new(Kind::StoreCapability, self.new_id()?, "system").fact("immutable_flag", flag);
+        if let Some(detail) = detail {
+            let ascii: String = detail.chars().filter(char::is_ascii).collect();
+            draft = draft.fact("detail", ascii);
+        }
+        self.commit(draft)?;
+        Ok(())
+    }
+
+    /// Waits until every file that a commit promised is in its place, or the grace is over.
+    pub fn settle_placements(&self) {
+        let step = Duration::from_millis(20);
+        let mut waited = Duration::ZERO;
+        while waited < PLACEMENT_GRACE {
+            match self.catalogue.read(placements::pending_count) {
+                Ok(0) | Err(_) => return,
+                Ok(_) => std::thread::sleep(step),
+            }
+            waited += step;
+        }
+    }
+
+    /// Ends the threads in order: what is queued is committed, what is promised is placed.
+    pub fn close(mut self) {
+        self.settle_placements();
+        self.placer.stop();
+        self.sequencer.stop();
+    }
+}
+
+/// Reads the log's signing key.
+///
+/// # Errors
+/// When it can't be read or is no key.
+pub fn read_signer(path: &Path) -> Result<SignerKey, VaultError> {
+    let failed = |error: String| VaultError::Key {
+        what: path.display().to_string(),
+        error,
+    };
+    let text =
+        zeroize::Zeroizing::new(std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?);
+    SignerKey::parse(text.trim()).map_err(|error: KeyError| failed(error.to_string()))
+}
+
+fn recipients(config: &Config) -> Result<Vec<Recipient>, VaultError> {
+    let parse = |text: &String| {
+        text.parse::<Recipient>().map_err(|error| VaultError::Key {
+            what: format!("keys.recipients {text}"),
+            error: error.to_string(),
+        })
+    };
+    config.keys.recipients.iter().map(parse).collect()
+}
+
+fn witnesses(config: &Config) -> Result<Vec<VerifierKey>, VaultError> {
+    let parse = |text: &String| {
+        VerifierKey::parse(text).map_err(|error| VaultError::Key {
+            what: format!("keys.witnesses {text}"),
+            error: error.to_string(),
+        })
+    };
+    config.keys.witnesses.iter().map(parse).collect()
+}
+
+fn rules(config: &Config) -> Result<Rules, VaultError> {
+    let rule = |error: &dyn std::fmt::Display| VaultError::Rule(error.to_string());
+    let ingest = &config.ingest;
+    let types = match &ingest.document_types {
+        None => DocumentTypes::from_toml(DEFAULT_TABLE).map_err(|error| rule(&error))?,
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| VaultError::Rule(format!("{}: {error}", path.display())))?;
+            DocumentTypes::from_toml(&text).map_err(|error| rule(&error))?
+        }
+    };
+    Ok(Rules {
+        templates: Templates::new(&ingest.name_patterns).map_err(|error| rule(&error))?,
+        numbers: Numbers {
+            customer: ingest.customer_pattern.parse().map_err(|error| rule(&error))?,
+            flow: ingest.flow_pattern.parse().map_err(|error| rule(&error))?,
+        },
+        types,
+        waiting_hours: ingest.waiting_hours,
+        settled_in_view_hours: ingest.settled_in_view_hours,
+        max_waiting_per_person: ingest.max_waiting_per_person,
+        reserve_bytes: config.vault.reserve_bytes,
+    })
+}

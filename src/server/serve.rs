@@ -1,0 +1,204 @@
+//! `muniment serve`: the vault with its SSH edge, until it is told to stop.
+
+use super::{VaultError, VaultHandle};
+use crate::{
+    access::doorkeeper::AccessDoorkeeper,
+    admin::{LiveSession, LiveSessions, control::ControlServer, execute},
+    config::{Config, SshConfig},
+    custody::log_view::LogView,
+    ingest::Ingest,
+    ssh::{
+        Server, Sessions, SshSettings, StartError,
+        host_keys::{self, HostKeyError},
+    },
+};
+use russh::keys::PublicKey;
+use std::{
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How often waiting uploads are looked after.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// Threads for blocking work: one for each channel that is busy at one time, and some.
+const BLOCKING_THREADS: usize = 512;
+/// How long an idle blocking thread stays.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// Why the server didn't start, or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The vault can't be opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// A host key can't be used.
+    #[error(transparent)]
+    HostKey(#[from] HostKeyError),
+    /// The list of certificate authorities can't be used.
+    #[error("ssh.user_ca_keys {path}: {error}")]
+    Authorities {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        error: String,
+    },
+    /// The listener can't be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The runtime, the control socket or signals failed.
+    #[error("{what}: {error}")]
+    System {
+        /// Which part.
+        what: &'static str,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// Opens the vault, puts staging in order, and serves until SIGTERM or SIGINT. `announce` is told the address once
+/// clients can connect.
+///
+/// # Errors
+/// When something needed can't be had; the message says what to do.
+pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+    let system = |what: &'static str| move |error: io::Error| ServeError::System { what, error };
+    let host_keys = host_keys::load(&config.ssh.host_keys)?;
+    let authorities = authorities(&config.ssh)?;
+    let settings = settings(&config.ssh, !authorities.is_empty());
+    let (listen, grace) = (
+        config.ssh.listen,
+        Duration::from_secs(config.ssh.stop_grace_seconds),
+    );
+    let vault = VaultHandle::open(config, "muniment serve")?;
+    let salvage = vault.ingest.salvage().map_err(VaultError::from)?;
+    if salvage != crate::ingest::sweep::Salvage::default() {
+        tracing::info!(
+            salvage.salvaged,
+            salvage.discarded,
+            salvage.lost,
+            "staging was put in order"
+        );
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+        .build()
+        .map_err(system("the runtime"))?;
+    let log = LogView::new(
+        vault.catalogue.clone(),
+        vault.log_dir.clone(),
+        vault.verifier.clone(),
+    );
+    let door = Arc::new(AccessDoorkeeper::new(
+        vault.ingest.clone(),
+        vault.open_paths.clone(),
+        log,
+        vault.witnesses.clone(),
+        authorities,
+    ));
+    let ended = runtime.block_on(async {
+        let server = Server::start(listen, host_keys, settings, door).await?;
+        let sessions = server.sessions().clone();
+        let administered = Arc::clone(&vault);
+        let live = Live(sessions);
+        let mut control = ControlServer::start(vault.layout.root(), move |request| {
+            execute(&administered, &live, request)
+        })
+        .map_err(system("the control socket"))?;
+        let sweeper = tokio::spawn(sweep(vault.ingest.clone()));
+        let mut terminate = signal(SignalKind::terminate()).map_err(system("signals"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(system("signals"))?;
+        announce(server.local_address());
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: transfers in flight are finished or parked");
+        sweeper.abort();
+        server.shutdown(grace).await;
+        control.stop();
+        Ok(())
+    });
+    runtime.shutdown_timeout(grace);
+    vault.close();
+    ended
+}
+
+/// Looks after waiting uploads until it is aborted.
+async fn sweep(ingest: Arc<Ingest>) {
+    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+    loop {
+        interval.tick().await;
+        let ingest = ingest.clone();
+        let swept = tokio::task::spawn_blocking(move || ingest.sweep()).await;
+        match swept {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!(%error, "waiting uploads couldn't be looked after; tried again soon")
+            }
+            Err(error) => tracing::error!(%error, "looking after waiting uploads failed"),
+        }
+    }
+}
+
+fn settings(config: &SshConfig, certificates: bool) -> SshSettings {
+    SshSettings {
+        max_connections: config.max_connections,
+        max_connections_per_address: config.max_connections_per_address,
+        login_time: Duration::from_secs(config.login_timeout_seconds),
+        keepalive_interval: Duration::from_secs(config.keepalive_seconds),
+        inactivity_timeout: Duration::from_secs(config.idle_timeout_seconds),
+        certificates,
+        ..SshSettings::default()
+    }
+}
+
+fn authorities(config: &SshConfig) -> Result<Vec<PublicKey>, ServeError> {
+    let Some(path) = &config.user_ca_keys else {
+        return Ok(Vec::new());
+    };
+    let failed = |error: String| ServeError::Authorities {
+        path: path.clone(),
+        error,
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| PublicKey::from_openssh(line).map_err(|error| failed(error.to_string())))
+        .collect()
+}
+
+fn since_ms(since: SystemTime) -> i64 {
+    let elapsed = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The SSH edge's sessions, as administration sees them.
+struct Live(Sessions);
+
+impl LiveSessions for Live {
+    fn list(&self) -> Vec<LiveSession> {
+        self.0
+            .list()
+            .into_iter()
+            .map(|session| LiveSession {
+                name: session.login.user_name,
+                address: session.login.peer.to_string(),
+                since_ms: since_ms(session.since),
+            })
+            .collect()
+    }
+
+    fn kill_person(&self, person: &str) -> usize {
+        self.0.kill_person(
+            person,
+            "Your access was withdrawn. What you uploaded so far is kept.",
+        )
+    }
+}

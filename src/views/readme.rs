@@ -1,0 +1,73 @@
+//! `README.txt` of each root, in Chinese and English.
+
+/// For people who upload.
+pub const UPLOADER: &str = "\
+这里是 Muniment 证据库。上传到 /inbox，在 /receipts 取回执。
+This is Muniment, the evidence vault. Upload to /inbox, read receipts in
+/receipts.
+
+/inbox     上传 upload
+  文件名 file name: <客户号>_<日期>_<流水号>_<类型>_<序号>.<扩展名>
+  例 e.g. 000100012345_20260728_A0098877_WVID_01.mp4
+  或按文件夹 or as folders: <客户号>/<流水号>/<类型>_<序号>.<扩展名>
+  或任意名称加 manifest.csv 申报；建议同时上传 <文件>.sha256 校验文件。
+  Or any name that a manifest.csv maps. A <file>.sha256 beside each file
+  lets the vault verify the transfer.
+  中断后用续传（WinSCP「续传」, sftp reput, lftp -c），无需重新上传。
+  After an interruption resume (WinSCP Resume, sftp reput, lftp -c).
+  封存后不能修改、删除或取回；再次上传同一文件名即新增版本。
+  What is sealed can't be changed, removed or read back; another upload
+  of the same name adds a version.
+  文件名不得含身份证号。No citizen id number in a name.
+
+/receipts  回执 receipts, /receipts/<日期 date>/
+  <文件>.ACCEPTED  已接收 accepted      <文件>.REJECTED  已拒收 rejected
+  <文件>.WAITING   待补全 incomplete    <文件>.DUPLICATE 重复 duplicate
+  .txt 供阅读 to read; .json + .tlog-proof 供核验 to verify, keep both
+  _summary.csv 当日汇总 the day in one table
+
+/tasks     待办 to do: waiting.csv 未完成的上传 uploads to complete
+";
+
+/// For auditors.
+pub const AUDITOR: &str = "\
+这里是 Muniment 证据库的审计入口，除 /witness 外均为只读。
+This is Muniment, the evidence vault, as auditors see it. Everything but
+/witness is read-only.
+
+/log       保管日志 the custody log (c2sp.org/tlog-tiles)
+  复制整个文件夹即为审计副本 copying it is the audit copy:
+    get -r /log
+    get /log/log.pub
+    muniment-verify log log --key log.pub
+  以下文件不在列表中，可直接下载 not listed, but there to get:
+  /log/log.pub     日志公钥 the log's key; 请与另行取得的公钥比对 compare it
+                   with a copy that you got on another way
+  /log/witnesses   见证人公钥 the witnesses' keys
+  /log/checkpoint.witnessed
+                   见证人签署过的最新检查点 the newest cosigned checkpoint
+
+/witness   见证 drop a checkpoint that a witness cosigned (64 KiB at most).
+  与本库不符即证明日志被回退或分叉，本库将停止接收。
+  One that this vault doesn't hold proves a rollback or a fork; the vault
+  then stops taking in. Keep your copy.
+
+/receipts  各机构回执 receipts by branch and date
+/reports   报表 reports: evidence-by-branch.csv, fixity.csv, users.csv,
+  waiting.csv
+";
+
+/// For people whose roles have nothing over SFTP.
+pub const NOTHING_HERE: &str = "\
+您的角色没有 SFTP 权限：此处没有可用的文件夹。
+Your roles have nothing over SFTP: there are no folders for you here.
+
+如需上传或审计，请联系系统管理员调整角色。
+To upload or to audit, ask for another role; roles are added by
+'muniment user add' on the host.
+";
+
+/// As files are shown on every desktop: a byte-order mark and CRLF.
+pub fn file(text: &str) -> Vec<u8> {
+    format!("\u{feff}{}", text.replace('\n', "\r\n")).into_bytes()
+}
