@@ -18,4 +18,5 @@ pub mod server;
 pub mod sftp;
 pub mod ssh;
 pub mod tlog;
+pub mod verify;
 pub mod views;
