@@ -1,1 +1,10 @@
-//! CLI tests.
+//! The command line as people and scripts meet it: the real program, its words, its JSON and its exit codes.
+
+// clippy.toml's permission reaches test functions, not what they share.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod administration;
+mod control;
+mod evidence;
+mod init;
+mod support;

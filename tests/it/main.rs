@@ -1,1 +1,19 @@
-//! Integration tests.
+//! What must hold, shown with the real programs: one binary, so that it links once.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod auth;
+mod clients;
+mod crash;
+mod damage;
+mod declarations;
+mod faults;
+mod fixtures;
+mod hostile;
+mod isolation;
+mod memory;
+mod rebuild;
+mod second_opinion;
