@@ -313,8 +313,9 @@ impl FileSpace for Inbox {
                     resumed = Some(row.id);
                 }
             }
-            // A new version begins from nothing; what is sealed isn't gone on with.
-            Some(row) if row.state == "sealed" && !mode.truncate => {
+            // A new version begins from nothing, also when `scp` creates without truncating first. What is sealed isn't
+            // gone on with or changed in part.
+            Some(row) if row.state == "sealed" && !mode.truncate && (mode.append || !mode.create) => {
                 return Err(sealed_refusal(&row, self.ingest.zone));
             }
             Some(_) => {}
@@ -591,6 +592,14 @@ impl InboxFile {
         if !self.touched {
             upload.discard();
             return Ok(());
+        }
+        if upload.size_bytes() > 0 && upload.available_bytes() == 0 {
+            let error = UploadError::Gap {
+                from: 0,
+                to: upload.first_island().unwrap_or(0),
+            };
+            upload.discard();
+            return Err(upload_error(error));
         }
         let mut gap = None;
         let finished = match upload.finish() {

@@ -519,3 +519,49 @@ fn a_stopped_log_stays_stopped_over_restarts() {
     fs::remove_file(fixture.layout().log_stopped()).unwrap();
     fixture.open().close();
 }
+
+#[test]
+fn a_client_that_writes_in_place_adds_a_version_and_one_that_appends_is_told_why_not() {
+    let fixture = Fixture::new();
+    let vault = fixture.open();
+    let mut inbox = fixture.inbox(&vault);
+    let (first, second) = (jpeg(90_000), jpeg(60_000));
+    put(&mut inbox, NAME, &first).unwrap();
+    // `scp`: create without truncating, write from the front, then set the size.
+    let in_place = WriteMode {
+        create: true,
+        ..RESUME
+    };
+    let mut file = inbox
+        .open_write(&path(NAME), in_place, &Attributes::default())
+        .unwrap();
+    file.write(0, second.clone()).unwrap();
+    let size = Attributes {
+        size_bytes: Some(second.len() as u64),
+        ..Attributes::default()
+    };
+    file.set_attributes(&size).unwrap();
+    file.close().unwrap();
+    let evidence = all(&vault);
+    assert_eq!(evidence.iter().map(|row| row.version).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(fixture.content(&evidence[1]), second);
+
+    let append = WriteMode {
+        append: true,
+        ..RESUME
+    };
+    let refused = inbox
+        .open_write(&path(NAME), append, &Attributes::default())
+        .err()
+        .unwrap();
+    assert!(refused.message.contains("sealed at"), "{refused}");
+    // Going on behind what is sealed leaves nothing behind.
+    let mut file = inbox
+        .open_write(&path(NAME), in_place, &Attributes::default())
+        .unwrap();
+    file.write(60_000, second).unwrap();
+    let gap = file.close().unwrap_err();
+    assert!(gap.message.contains("0 to 60000"), "{gap}");
+    assert_eq!(all(&vault).len(), 2);
+    assert!(staging::list(&fixture.layout()).unwrap().accessions.is_empty());
+}

@@ -178,6 +178,16 @@ impl Upload {
         self.body.length.max(self.under_size()).max(islands)
     }
 
+    /// Bytes from the front that are here without a gap.
+    pub fn available_bytes(&self) -> u64 {
+        self.body.length.max(self.under_size())
+    }
+
+    /// Where the first run of bytes behind a gap begins.
+    pub fn first_island(&self) -> Option<u64> {
+        self.islands.first_key_value().map(|(at, _)| *at)
+    }
+
     /// Bytes of the original that the current body holds for certain.
     pub fn written_bytes(&self) -> u64 {
         self.body.length

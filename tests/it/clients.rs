@@ -154,6 +154,13 @@ fn scp_file_and_folder() {
     vault.scp(CLERK, &[path.as_os_str()], "/inbox/").ok();
     vault.assert_accepted(CLERK, &name, &path);
 
+    // `scp` writes in place, without truncating: again it is a duplicate, and other bytes are a version.
+    vault.scp(CLERK, &[path.as_os_str()], "/inbox/").ok();
+    vault.receipt(CLERK, &name, "DUPLICATE");
+    fs::write(&path, media::jpeg(9_000, 77)).unwrap();
+    vault.scp(CLERK, &[path.as_os_str()], "/inbox/").ok();
+    assert_eq!(vault.evidence().len(), 2);
+
     let inner = vault.file("000100054321/C0000001/IDB_01.jpg", &media::jpeg(20_000, 21));
     vault
         .scp(
