@@ -307,15 +307,16 @@ impl State {
         match outcome {
             Ok(()) => {
                 let grew = self.tail.size() > before.size();
+                // Published first, so that whoever is told of a commit finds its receipt. If that fails the commit still
+                // stands, and the next group or the next start publishes it.
+                let published = grew.then(|| self.publish());
                 for (reply, result) in replies {
                     let _ = reply.send(result);
                 }
-                if grew {
-                    let _ = self.parts.placer.send(());
-                    if let Err(error) = self.publish() {
-                        // The commit stands; the next group or the next start publishes it.
-                        tracing::error!(%error, "the log's tiles couldn't be written; they follow with the next commit");
-                    }
+                let Some(published) = published else { return };
+                let _ = self.parts.placer.send(());
+                if let Err(error) = published.and_then(|()| self.prune()) {
+                    tracing::error!(%error, "the log's tiles couldn't be written; they follow with the next commit");
                 }
             }
             Err(error) => {
@@ -488,13 +489,14 @@ impl State {
 
     fn publish_all(&mut self) -> Result<(), FenceError> {
         self.publish()
+            .and_then(|()| self.prune())
             .map_err(|error| FenceError::Publish(error.to_string()))
     }
 
-    /// Tiles, then the checkpoint; full tiles are durable before the catalogue lets go of what they hold.
+    /// Tiles, then the checkpoint. Full tiles are durable when this returns.
     fn publish(&mut self) -> Result<(), CommitError> {
         let connection = &self.parts.writer.connection;
-        let Some((size, note)) = log_edge::latest_checkpoint(connection).map_err(storage)? else {
+        let Some((_, note)) = log_edge::latest_checkpoint(connection).map_err(storage)? else {
             return Ok(());
         };
         let durable = log_edge::published_size(connection).map_err(storage)?;
@@ -502,14 +504,22 @@ impl State {
             .publisher
             .publish(connection, &self.tail, durable, &note)
             .map_err(storage)?;
-        if size / 256 > durable / 256 {
-            connection.execute_batch("BEGIN IMMEDIATE").map_err(storage)?;
-            let pruned = log_edge::prune(connection, size).map_err(storage);
-            let end = if pruned.is_ok() { "COMMIT" } else { "ROLLBACK" };
-            connection.execute_batch(end).map_err(storage)?;
-            pruned?;
-        }
         Ok(())
+    }
+
+    /// Lets go of what durable full tiles hold. Only after a publication that succeeded.
+    fn prune(&mut self) -> Result<(), CommitError> {
+        let connection = &self.parts.writer.connection;
+        let size = self.tail.size();
+        let durable = log_edge::published_size(connection).map_err(storage)?;
+        if size / 256 == durable / 256 {
+            return Ok(());
+        }
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(storage)?;
+        let pruned = log_edge::prune(connection, size).map_err(storage);
+        let end = if pruned.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        connection.execute_batch(end).map_err(storage)?;
+        pruned
     }
 }
 
