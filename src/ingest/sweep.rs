@@ -58,15 +58,29 @@ impl Ingest {
                 self.remove_sidecar(&id);
                 continue;
             }
-            let salvaged = staged.has_sidecar && staged.body_bytes.is_some() && self.salvage_one(&id);
-            if salvaged {
+            // A body whose bytes stand elsewhere, left by a crash after the commit that said so, isn't an upload any more.
+            let state = self
+                .catalogue
+                .read(|connection| accessions::by_id(connection, &id))?
+                .map(|row| row.state);
+            let superseded = matches!(state.as_deref(), Some("replaced" | "duplicate"));
+            if let Some(state) = state.filter(|_| staged.body_bytes.is_some() && !superseded) {
+                tracing::error!(
+                    accession = id,
+                    state,
+                    "a settled upload's body still stands in staging; it stays"
+                );
+                continue;
+            }
+            let salvageable = staged.has_sidecar && staged.body_bytes.is_some() && !superseded;
+            if salvageable && self.salvage_one(&id) {
                 outcome.salvaged += 1;
             } else {
                 outcome.discarded += 1;
             }
-            self.remove_sidecar(&id);
-            if staged.body_bytes.is_some() && !self.is_waiting(&id)? {
-                self.forget_staged(&id);
+            match staged.body_bytes {
+                Some(_) => self.forget_staged(&id),
+                None => self.remove_sidecar(&id),
             }
         }
         for id in received.difference(&present) {
@@ -77,13 +91,6 @@ impl Ingest {
             );
         }
         Ok(outcome)
-    }
-
-    fn is_waiting(&self, id: &str) -> Result<bool, SettleError> {
-        let row = self
-            .catalogue
-            .read(|connection| accessions::by_id(connection, id))?;
-        Ok(row.is_some())
     }
 
     /// Copies what a crash left of an upload into a body of its own and commits it as waiting.

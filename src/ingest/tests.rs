@@ -565,3 +565,42 @@ fn a_client_that_writes_in_place_adds_a_version_and_one_that_appends_is_told_why
     assert_eq!(all(&vault).len(), 2);
     assert!(staging::list(&fixture.layout()).unwrap().accessions.is_empty());
 }
+
+#[test]
+fn what_a_crash_leaves_of_a_replaced_upload_is_not_taken_for_a_new_one() {
+    let fixture = Fixture::new();
+    let bytes = jpeg(300_000);
+    {
+        let vault = fixture.open();
+        let mut inbox = fixture.inbox(&vault);
+        put(&mut inbox, NAME, &bytes[..200_000]).unwrap();
+        let id = staging::list(&fixture.layout())
+            .unwrap()
+            .accessions
+            .remove(0)
+            .accession_id;
+        let (body, sidecar) = (
+            fixture.layout().staged(&id).unwrap(),
+            fixture.layout().sidecar(&id).unwrap(),
+        );
+        let left = (fs::read(&body).unwrap(), fs::read(&sidecar).unwrap());
+        let mut file = inbox
+            .open_write(&path(NAME), RESUME, &Attributes::default())
+            .unwrap();
+        file.write(200_000, bytes[200_000..].to_vec()).unwrap();
+        file.close().unwrap();
+        assert_eq!(all(&vault).len(), 1);
+        vault.close();
+        // As if the crash had come between the commit and the removal.
+        fs::write(&body, left.0).unwrap();
+        fs::write(&sidecar, left.1).unwrap();
+    }
+    let vault = fixture.open();
+    let rows = vault
+        .catalogue
+        .read(|connection| receipts::of_day(connection, "0101", today(&vault)))
+        .unwrap();
+    let outcomes: Vec<&str> = rows.iter().map(|row| row.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["ACCEPTED"]);
+    assert!(staging::list(&fixture.layout()).unwrap().accessions.is_empty());
+}
