@@ -30,13 +30,6 @@ impl PathLocks {
         }
         PathTurn { locks: self, key }
     }
-
-    /// Takes the path if nobody holds it.
-    pub fn try_take(&self, person: &str, path: &str) -> Option<PathTurn<'_>> {
-        let key = (person.to_owned(), path.to_owned());
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(key.clone()).then(|| PathTurn { locks: self, key })
-    }
 }
 
 impl Drop for PathTurn<'_> {

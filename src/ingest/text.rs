@@ -5,7 +5,7 @@
 use encoding_rs::{Encoding, GB18030, UTF_8, UTF_16BE, UTF_16LE};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::domain::reason::Reason;
+use crate::domain::{hex, reason::Reason};
 
 /// Longest name of one component, in bytes as sent (NAME_MAX of common file systems).
 pub const MAX_NAME_BYTES: usize = 255;
@@ -118,17 +118,7 @@ pub fn fold(nfc: &str) -> String {
 
 /// A SHA-256 in 64 hex digits of either case.
 pub fn sha256_from_hex(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return None;
-    }
-    let mut digest = [0; 32];
-    for (byte, pair) in digest.iter_mut().zip(digits.chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = (high * 16 + low) as u8;
-    }
-    Some(digest)
+    hex::decode_array(&text.to_ascii_lowercase()).ok()
 }
 
 fn clean_component(text: &str) -> Result<String, Reason> {

@@ -9,7 +9,7 @@ mod tags;
 use std::collections::BTreeMap;
 
 use self::tags::{parse_declaration, parse_info, parse_manifest, parse_oxum};
-use crate::domain::reason::Reason;
+use crate::domain::{hex, reason::Reason};
 
 /// Largest tag file taken, in bytes.
 pub const MAX_TAG_BYTES: usize = 4 << 20;
@@ -163,10 +163,14 @@ impl Bag {
                     "bag_mismatch",
                     format!(
                         "{path:?}: declared {}, received {}",
-                        hex(declared),
-                        hex(&file.sha256)
+                        hex::encode(declared),
+                        hex::encode(file.sha256)
                     ),
-                    format!("“{path}”：声明值 {}，实收值 {}", hex(declared), hex(&file.sha256)),
+                    format!(
+                        "“{path}”：声明值 {}，实收值 {}",
+                        hex::encode(declared),
+                        hex::encode(file.sha256)
+                    ),
                 )),
                 Some(_) => {}
             }
@@ -215,10 +219,6 @@ impl Bag {
         }
         Err(findings)
     }
-}
-
-fn hex(digest: &[u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn no_declaration() -> Reason {

@@ -11,7 +11,7 @@ fn bag(files: &[(&str, &str)]) -> Result<Bag, Reason> {
 }
 
 fn line(byte: u8, path: &str) -> String {
-    format!("{}  {path}\n", hex(&[byte; 32]))
+    format!("{}  {path}\n", hex::encode([byte; 32]))
 }
 
 fn present(files: &[(&str, u8)]) -> BTreeMap<String, Present> {
