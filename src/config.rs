@@ -23,6 +23,9 @@ pub struct Config {
     /// How uploads are named, judged and given up.
     #[serde(default)]
     pub ingest: IngestConfig,
+    /// How videos and scans are inspected.
+    #[serde(default)]
+    pub inspect: InspectConfig,
 }
 
 /// The vault and its zone.
@@ -93,8 +96,6 @@ pub struct IngestConfig {
     pub flow_pattern: String,
     /// Templates of file names and folders, tried in order.
     pub name_patterns: Vec<String>,
-    /// The table of document types; the built-in one when absent.
-    pub document_types: Option<PathBuf>,
     /// Hours that an incomplete upload stays resumable before it is rejected and kept aside.
     pub waiting_hours: u32,
     /// Hours that a settled upload stays in view in the inbox.
@@ -103,6 +104,34 @@ pub struct IngestConfig {
     pub max_file_bytes: u64,
     /// Files that one person may have waiting at one time.
     pub max_waiting_per_person: u32,
+}
+
+/// How videos and scans are inspected.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InspectConfig {
+    /// The worker for video and audio; beside the server's own program when absent.
+    pub media_worker: Option<PathBuf>,
+    /// The worker for scans and bundles; beside the server's own program when absent.
+    pub scan_worker: Option<PathBuf>,
+    /// Refuse to start where the kernel has no system call filter. Off only where the whole server is confined otherwise.
+    pub require_seccomp: bool,
+    /// Inspections before a receipt that run at one time; 0 for one a core, at least two.
+    pub gate_workers: usize,
+    /// Milliseconds that a client's CLOSE waits for the inspection; after that it goes on behind a WAITING receipt.
+    pub close_wait_ms: u64,
+    /// Seconds that an inspection before the receipt may take.
+    pub gate_limit_seconds: u64,
+    /// Decode everything in the background.
+    pub deep: bool,
+    /// Seconds that a deep inspection or a playback copy may take.
+    pub deep_limit_seconds: u64,
+    /// Make copies that browsers play of recordings that they don't.
+    pub playback: bool,
+    /// Compute SM3 digests (GB/T 32905) in the background.
+    pub sm3: bool,
+    /// A malware scanner to ask first: `unix:/run/clamav/clamd.ctl` or `tcp:127.0.0.1:3310`. Uploads wait while it is away.
+    pub clamd: Option<String>,
 }
 
 fn yes() -> bool {
@@ -144,11 +173,28 @@ impl Default for IngestConfig {
                 "{customer}_{date}_{flow}_{doctype}_{seq}.{ext}".to_owned(),
                 "{customer}/{flow}/{doctype}_{seq}.{ext}".to_owned(),
             ],
-            document_types: None,
             waiting_hours: 72,
             settled_in_view_hours: 24,
             max_file_bytes: 64 * 1024 * 1024 * 1024,
             max_waiting_per_person: 10_000,
+        }
+    }
+}
+
+impl Default for InspectConfig {
+    fn default() -> Self {
+        InspectConfig {
+            media_worker: None,
+            scan_worker: None,
+            require_seccomp: true,
+            gate_workers: 0,
+            close_wait_ms: 2_000,
+            gate_limit_seconds: 600,
+            deep: true,
+            deep_limit_seconds: 14_400,
+            playback: true,
+            sm3: false,
+            clamd: None,
         }
     }
 }
@@ -174,6 +220,16 @@ pub enum ConfigError {
     },
 }
 
+/// Whether a configuration still names a file of document types, as those of the first release could.
+fn has_document_types(text: &str) -> bool {
+    toml::from_str::<toml::Table>(text).is_ok_and(|table| {
+        table
+            .get("ingest")
+            .and_then(|ingest| ingest.get("document_types"))
+            .is_some()
+    })
+}
+
 impl Config {
     /// Reads and checks a configuration file.
     ///
@@ -188,6 +244,13 @@ impl Config {
             path: path.to_owned(),
             error,
         })?;
+        if has_document_types(&text) {
+            return Err(invalid(
+                "ingest.document_types is no setting any more: the table is published in the custody log. Take the line out, \
+                 then `muniment doctype import FILE`"
+                    .to_owned(),
+            ));
+        }
         let mut config: Config = toml::from_str(&text).map_err(|error| invalid(error.to_string()))?;
         let base = path.parent().unwrap_or(Path::new(".")).to_owned();
         config.resolve(&base);
@@ -221,7 +284,8 @@ impl Config {
         .into_iter()
         .chain(&mut self.ssh.host_keys)
         .chain(&mut self.ssh.user_ca_keys)
-        .chain(&mut self.ingest.document_types);
+        .chain(&mut self.inspect.media_worker)
+        .chain(&mut self.inspect.scan_worker);
         for path in paths {
             *path = base.join(&*path);
         }

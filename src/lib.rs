@@ -13,6 +13,7 @@ pub mod crypto;
 pub mod custody;
 pub mod domain;
 pub mod ingest;
+pub mod inspect;
 pub mod seal;
 pub mod server;
 pub mod sftp;

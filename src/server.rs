@@ -5,8 +5,9 @@
 pub mod serve;
 
 use crate::{
+    admin,
     blob::{BlobError, ImmutableSupport, Layout, LockError, Store, VaultLock},
-    catalog::{Catalogue, CatalogueError, Writer, placements},
+    catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
     config::Config,
     crypto::{Recipient, StagingKey, staging_key::StagingKeyError},
     custody::{
@@ -16,7 +17,7 @@ use crate::{
     },
     domain::{
         customer::Numbers,
-        doctype::{DEFAULT_TABLE, DocumentTypes},
+        doctype::{CurrentTypes, DEFAULT_TABLE, DocumentTypes},
         event::{Draft, Kind},
         id::new_id,
         time::{Clock, SystemClock},
@@ -24,6 +25,13 @@ use crate::{
     ingest::{
         Ingest, Rules, inbox::OpenPaths, locks::PathLocks, naming::Templates, structure::ContainerWalk,
         upload::Tools,
+    },
+    inspect::{
+        deep::{DeepQueue, Parts as DeepParts, Signals},
+        gate::{Gate, Inspector, Late},
+        malware::Clamd,
+        process::WorkerSettings,
+        workers::Workers,
     },
     seal::{Sealer, placer::Placer},
     tlog::{
@@ -36,6 +44,7 @@ use std::{
     ops::Deref,
     path::{Path, PathBuf},
     sync::{Arc, mpsc::channel},
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -106,6 +115,8 @@ pub struct Vault {
     pub ingest: Arc<Ingest>,
     /// Inbox paths that are open, over all sessions.
     pub open_paths: Arc<OpenPaths>,
+    /// Wakes the deep queue.
+    pub deep: Arc<Signals>,
     /// The custody log on disk.
     pub log_dir: LogDir,
     /// The log's public key.
@@ -147,6 +158,8 @@ pub struct VaultHandle {
     vault: Arc<Vault>,
     sequencer: Sequencer,
     placer: Placer,
+    deep: Option<DeepQueue>,
+    finisher: Option<JoinHandle<()>>,
     _lock: VaultLock,
 }
 
@@ -163,8 +176,22 @@ impl VaultHandle {
     /// # Errors
     /// When the vault is in use, damaged, or its log may not be signed.
     pub fn open(config: Config, purpose: &str) -> Result<Self, VaultError> {
-        let (handle, support) = Self::start(config, purpose)?;
+        let inspector = workers(&config)?;
+        Self::open_inspected_by(config, purpose, inspector)
+    }
+
+    /// The same with another inspector than the configuration's.
+    ///
+    /// # Errors
+    /// Like [`VaultHandle::open`].
+    pub fn open_inspected_by(
+        config: Config,
+        purpose: &str,
+        inspector: Arc<dyn Inspector>,
+    ) -> Result<Self, VaultError> {
+        let (handle, support) = Self::start(config, purpose, inspector)?;
         handle.state_capability(&support)?;
+        handle.publish_shipped_types()?;
         Ok(handle)
     }
 
@@ -173,13 +200,19 @@ impl VaultHandle {
     /// # Errors
     /// Like [`VaultHandle::open`].
     pub fn create(config: Config, purpose: &str, first: Draft) -> Result<Self, VaultError> {
-        let (handle, support) = Self::start(config, purpose)?;
+        let inspector = workers(&config)?;
+        let (handle, support) = Self::start(config, purpose, inspector)?;
         handle.commit(first)?;
         handle.state_capability(&support)?;
+        handle.publish_shipped_types()?;
         Ok(handle)
     }
 
-    fn start(config: Config, purpose: &str) -> Result<(Self, ImmutableSupport), VaultError> {
+    fn start(
+        config: Config,
+        purpose: &str,
+        inspector: Arc<dyn Inspector>,
+    ) -> Result<(Self, ImmutableSupport), VaultError> {
         let layout = Layout::new(&config.vault.path);
         let lock = VaultLock::acquire(&layout, purpose)?;
         let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
@@ -203,10 +236,9 @@ impl VaultHandle {
                 path: config.keys.staging_key.clone(),
                 error,
             })?;
-        let rules = rules(&config)?;
-
         let catalogue_path = layout.catalog();
         let catalogue = Catalogue::open(&catalogue_path)?;
+        let rules = rules(&config, document_types(&catalogue)?)?;
         let support = if config.vault.immutable_flag {
             ImmutableSupport::probe(&layout)?
         } else {
@@ -245,6 +277,7 @@ impl VaultHandle {
             }),
             limit_bytes: config.ingest.max_file_bytes,
         };
+        let (gate, late) = Gate::start(inspector, gate_workers(&config)).map_err(VaultError::Thread)?;
         let ingest = Arc::new(Ingest {
             catalogue: catalogue.clone(),
             custody: custody.clone(),
@@ -252,6 +285,7 @@ impl VaultHandle {
             layout: layout.clone(),
             staging_key,
             tools,
+            gate,
             structure: Box::new(ContainerWalk::default()),
             rules,
             clock: clock.clone(),
@@ -259,6 +293,7 @@ impl VaultHandle {
             zone: config.zone(),
             locks: PathLocks::default(),
         });
+        let finisher = finish_late(ingest.clone(), late).map_err(VaultError::Thread)?;
         let vault = Arc::new(Vault {
             log_dir: LogDir::new(layout.log()),
             config,
@@ -268,6 +303,7 @@ impl VaultHandle {
             sealer,
             ingest,
             open_paths: Arc::default(),
+            deep: Arc::default(),
             verifier,
             witnesses,
             clock,
@@ -277,9 +313,29 @@ impl VaultHandle {
             vault,
             sequencer,
             placer,
+            deep: None,
+            finisher: Some(finisher),
             _lock: lock,
         };
         Ok((handle, support))
+    }
+
+    /// Starts working through what is due in the background. Only after staging was put in order, and only in a server:
+    /// administration on the host doesn't wait for films.
+    ///
+    /// # Errors
+    /// When the programs' place isn't known, or the thread can't be started.
+    pub fn inspect_in_background(&mut self) -> Result<(), VaultError> {
+        let config = &self.vault.config.inspect;
+        let settings = WorkerSettings::from_config(config).map_err(VaultError::Thread)?;
+        let queue = DeepQueue::start(DeepParts {
+            ingest: self.vault.ingest.clone(),
+            work: Arc::new(settings),
+            playback: config.playback,
+            signals: self.vault.deep.clone(),
+        });
+        self.deep = Some(queue.map_err(VaultError::Thread)?);
+        Ok(())
     }
 
     /// Says in the log what the store can enforce, when that changed.
@@ -304,6 +360,29 @@ impl VaultHandle {
         Ok(())
     }
 
+    /// A vault without document types gets those that ship: what judges stands in the log before anything is judged.
+    fn publish_shipped_types(&self) -> Result<(), VaultError> {
+        let types = self.ingest.rules.types.current();
+        if types.version() > 0 {
+            return Ok(());
+        }
+        let last = self.catalogue.read(doctypes::last_version)?;
+        let event = self.new_id()?;
+        let place = self.sealer.registry(event.clone());
+        let published = Arc::clone(&types);
+        self.custody.commit(move |turn| {
+            let draft =
+                admin::doctypes::publish(turn.connection, &event, "system", published.as_ref(), last)?;
+            Ok(Proposed {
+                draft,
+                place: Some(place),
+            })
+        })?;
+        let types = DocumentTypes::clone(&types).published_as(last + 1);
+        self.ingest.rules.types.advance(types);
+        Ok(())
+    }
+
     /// Waits until every file that a commit promised is in its place, or the grace is over.
     pub fn settle_placements(&self) {
         let step = Duration::from_millis(20);
@@ -319,10 +398,50 @@ impl VaultHandle {
 
     /// Ends the threads in order: what is queued is committed, what is promised is placed.
     pub fn close(mut self) {
+        // First, so that what it still commits is placed.
+        drop(self.deep.take());
+        self.ingest.gate.stop();
+        if let Some(finisher) = self.finisher.take() {
+            let _ = finisher.join();
+        }
         self.settle_placements();
         self.placer.stop();
         self.sequencer.stop();
     }
+}
+
+/// The inspector that the configuration describes.
+fn workers(config: &Config) -> Result<Arc<dyn Inspector>, VaultError> {
+    let rule = |error: &dyn std::fmt::Display| VaultError::Rule(error.to_string());
+    let scanner = config
+        .inspect
+        .clamd
+        .as_deref()
+        .map(str::parse::<Clamd>)
+        .transpose();
+    let scanner = scanner.map_err(|error| rule(&error))?;
+    let settings = WorkerSettings::from_config(&config.inspect).map_err(|error| rule(&error))?;
+    Ok(Arc::new(Workers::new(settings, scanner)))
+}
+
+/// Threads of the gate: as configured, else one a core and at least two.
+fn gate_workers(config: &Config) -> usize {
+    match config.inspect.gate_workers {
+        0 => thread::available_parallelism().map_or(2, |cores| cores.get().max(2)),
+        workers => workers,
+    }
+}
+
+/// Settles uploads whose inspection outlasted their clients, until the gate is gone.
+fn finish_late(ingest: Arc<Ingest>, late: Late) -> std::io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("inspected".to_owned()).spawn(move || {
+        for answer in late {
+            let id = answer.id.clone();
+            if let Err(error) = ingest.settle_late(answer) {
+                tracing::error!(%error, accession = id, "an inspected upload couldn't be settled; it is looked at again");
+            }
+        }
+    })
 }
 
 /// Reads the log's signing key.
@@ -359,27 +478,37 @@ fn witnesses(config: &Config) -> Result<Vec<VerifierKey>, VaultError> {
     config.keys.witnesses.iter().map(parse).collect()
 }
 
-fn rules(config: &Config) -> Result<Rules, VaultError> {
+/// The table that judges: the newest that was published, else the one that ships, as version 0.
+fn document_types(catalogue: &Catalogue) -> Result<DocumentTypes, VaultError> {
+    let rule = |error: &dyn std::fmt::Display| VaultError::Rule(error.to_string());
+    let Some(published) = catalogue.read(doctypes::newest)? else {
+        return DocumentTypes::from_toml(DEFAULT_TABLE).map_err(|error| rule(&error));
+    };
+    let types = DocumentTypes::from_toml(published.text.as_deref().unwrap_or_default()).map_err(|error| {
+        rule(&format!(
+            "version {} in the catalogue: {error}",
+            published.version
+        ))
+    })?;
+    Ok(types.published_as(published.version))
+}
+
+fn rules(config: &Config, types: DocumentTypes) -> Result<Rules, VaultError> {
     let rule = |error: &dyn std::fmt::Display| VaultError::Rule(error.to_string());
     let ingest = &config.ingest;
-    let types = match &ingest.document_types {
-        None => DocumentTypes::from_toml(DEFAULT_TABLE).map_err(|error| rule(&error))?,
-        Some(path) => {
-            let text = std::fs::read_to_string(path)
-                .map_err(|error| VaultError::Rule(format!("{}: {error}", path.display())))?;
-            DocumentTypes::from_toml(&text).map_err(|error| rule(&error))?
-        }
-    };
     Ok(Rules {
         templates: Templates::new(&ingest.name_patterns).map_err(|error| rule(&error))?,
         numbers: Numbers {
             customer: ingest.customer_pattern.parse().map_err(|error| rule(&error))?,
             flow: ingest.flow_pattern.parse().map_err(|error| rule(&error))?,
         },
-        types,
+        types: Arc::new(CurrentTypes::new(types)),
         waiting_hours: ingest.waiting_hours,
         settled_in_view_hours: ingest.settled_in_view_hours,
         max_waiting_per_person: ingest.max_waiting_per_person,
         reserve_bytes: config.vault.reserve_bytes,
+        close_wait: Duration::from_millis(config.inspect.close_wait_ms),
+        deep: config.inspect.deep,
+        sm3: config.inspect.sm3,
     })
 }

@@ -6,6 +6,7 @@ use crate::{
     crypto::{Identity, StagingKey},
     custody::log_view::LogView,
     domain::event::{Draft, Kind},
+    inspect::testing::Passes,
     server::VaultHandle,
     sftp::space::{Attributes, FileSpace, SpaceErrorKind, VirtualPath, WriteMode},
     ssh::{Doorkeeper, Login},
@@ -77,8 +78,9 @@ impl Fixture {
             },
             ssh: SshConfig::default(),
             ingest: IngestConfig::default(),
+            inspect: crate::config::InspectConfig::default(),
         };
-        let vault = VaultHandle::open(config, "a test").unwrap();
+        let vault = VaultHandle::open_inspected_by(config, "a test", std::sync::Arc::new(Passes)).unwrap();
         for branch in ["0101", "0202"] {
             let added =
                 Draft::new(Kind::BranchAdded, vault.new_id().unwrap(), "operator").fact("branch", branch);

@@ -31,8 +31,8 @@ use std::{
 
 /// The socket's name in the vault's folder.
 pub const SOCKET: &str = "control.sock";
-/// Bytes of a request at the most. Answers come from the server, which the client trusts to be of the same user.
-pub const LINE_LIMIT: usize = 64 * 1024;
+/// Bytes of a request at the most: a large table of document types, escaped. Answers come from the server, which the client trusts to be of the same user.
+pub const LINE_LIMIT: usize = 1024 * 1024;
 /// How long a peer may take to send its request, and to take its answer.
 pub const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 /// How long a client waits for the answer: a commit on a slow disk, behind others.

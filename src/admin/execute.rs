@@ -3,12 +3,14 @@
 use super::{
     AdminError, LiveSessions, OPERATOR, Request, Response,
     access::{self, Reading},
+    doctypes, inspect,
     registry::{self, NewPerson},
 };
 use crate::{
     catalog::people,
     custody::sequencer::{CommitError, Committed, Proposed},
     domain::{
+        doctype::DocumentTypes,
         event::{Draft, Kind},
         id::new_id,
     },
@@ -143,10 +145,37 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
             })?;
             Ok(Response::Logged { leaf: done.index })
         }
+        Request::DocumentTypesPublish { text, base } => publish(vault, &text, base),
+        Request::InspectAgain {
+            evidence,
+            version,
+            file_key,
+        } => inspect::again(vault, &evidence, version, file_key.as_ref()),
         Request::Sessions => Ok(Response::Sessions {
             sessions: sessions.list(),
         }),
     }
+}
+
+fn publish(vault: &Vault, text: &str, base: u32) -> Result<Response, AdminError> {
+    let types = DocumentTypes::from_toml(text).map_err(|error| AdminError::Refused(error.to_string()))?;
+    let shared = &vault.ingest.rules.types;
+    let current = shared.current();
+    if current.version() > 0 && types.says_the_same(&current) {
+        return Ok(Response::DocumentTypesUnchanged {
+            version: current.version(),
+        });
+    }
+    let published = types.clone();
+    let done = commit(vault, move |catalogue, event| {
+        doctypes::publish(catalogue, event, OPERATOR, &published, base)
+    })?;
+    let version = base + 1;
+    shared.advance(types.published_as(version));
+    Ok(Response::DocumentTypesPublished {
+        version,
+        leaf: done.index,
+    })
 }
 
 fn refuse(

@@ -8,7 +8,9 @@
 
 mod access;
 pub mod control;
+pub(crate) mod doctypes;
 mod execute;
+mod inspect;
 mod key;
 mod registry;
 
@@ -16,7 +18,7 @@ pub use access::Basis;
 pub use execute::execute;
 pub use key::KeyRefused;
 
-use crate::{catalog::CatalogueError, custody::sequencer::CommitError};
+use crate::{catalog::CatalogueError, custody::sequencer::CommitError, domain::hex};
 use serde::{Deserialize, Serialize};
 
 /// Who the log names for what is done from the command line on the host.
@@ -99,8 +101,48 @@ pub enum Request {
         /// What was missing, extra or altered.
         findings: u64,
     },
+    /// A sealed version is inspected in the background again, with the copies made on the way.
+    InspectAgain {
+        /// Evidence id.
+        evidence: String,
+        /// Version, from 1.
+        version: i64,
+        /// Opens it, where the server doesn't hold what does.
+        file_key: Option<KeyText>,
+    },
+    /// A table of document types that is to judge from now on.
+    DocumentTypesPublish {
+        /// The table as TOML.
+        text: String,
+        /// The version that it was compared with.
+        base: u32,
+    },
     /// Who is logged in.
     Sessions,
+}
+
+/// A file key on its way to the server of the same host: lower-case hex, wiped when dropped, never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct KeyText(String);
+
+impl KeyText {
+    /// The text of a key.
+    pub fn of(file_key: &crate::crypto::FileKey) -> Self {
+        KeyText(hex::encode(file_key.expose()))
+    }
+
+    /// The key, or nothing if it is none.
+    pub fn file_key(&self) -> Option<crate::crypto::FileKey> {
+        let bytes = hex::decode_array(&self.0).ok()?;
+        Some(crate::crypto::FileKey::from_bytes(bytes))
+    }
+}
+
+impl std::fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KeyText(…)")
+    }
 }
 
 /// The text of a public key file.
@@ -148,6 +190,18 @@ pub enum Response {
     Logged {
         /// Its position.
         leaf: u64,
+    },
+    /// A table of document types judges from now on.
+    DocumentTypesPublished {
+        /// Its version.
+        version: u32,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// The table says what the newest version says already; nothing was published.
+    DocumentTypesUnchanged {
+        /// The version that holds.
+        version: u32,
     },
     /// Who is logged in.
     Sessions {

@@ -35,6 +35,19 @@ pub struct Layout {
 
 /// Suffix of the file beside a staged body that says how to go on with it.
 const RESUME: &str = ".resume";
+/// Suffix of the file that opens a sealed body for its deep inspection.
+const DEEP: &str = ".deep";
+
+/// What a file in `staging` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum StagedFile {
+    /// A body.
+    Body,
+    /// How to go on with it.
+    Sidecar,
+    /// What opens it after it is sealed.
+    Deep,
+}
 
 /// Folders of an empty vault.
 const FOLDERS: [&str; 7] = ["objects", "headers", "kept", "registry", "staging", "log", "keys"];
@@ -89,7 +102,21 @@ impl Layout {
             .join("record"))
     }
 
-    /// `headers/<aa>/<evidence_id>.v<N>`: header of content and record of a version.
+    /// `…/v<N>/derived/<event_id>`: body of a copy made from the original, under the same file key.
+    pub fn derived(
+        &self,
+        customer_no: &str,
+        evidence_id: &str,
+        version: u32,
+        event_id: &str,
+    ) -> Result<PathBuf> {
+        let mut path = self.version_folder(customer_no, evidence_id, version)?;
+        path.push("derived");
+        path.push(component(event_id, "an event id")?);
+        Ok(path)
+    }
+
+    /// `headers/<aa>/<evidence_id>.v<N>`: header of content, record and derived copies of a version.
     pub fn header(&self, evidence_id: &str, version: u32) -> Result<PathBuf> {
         self.header_of(evidence_id, "an evidence id", &format!("v{}", counted(version)?))
     }
@@ -131,11 +158,18 @@ impl Layout {
             .join(format!("{}{RESUME}", staged_id(accession_id)?)))
     }
 
-    /// The accession a name in `staging` belongs to, and whether it is the sidecar; nothing for a name that no path
-    /// from here has.
-    pub(super) fn staged_name(name: &str) -> Option<(&str, bool)> {
-        let (id, is_sidecar) = name.strip_suffix(RESUME).map_or((name, false), |id| (id, true));
-        Some((staged_id(id).ok()?, is_sidecar))
+    /// `staging/<accession_id>.deep`: opens its sealed body until the deep inspection is done.
+    pub fn deep_sidecar(&self, accession_id: &str) -> Result<PathBuf> {
+        Ok(self.staging().join(format!("{}{DEEP}", staged_id(accession_id)?)))
+    }
+
+    /// The accession a name in `staging` belongs to, and what it is; nothing for a name that no path from here has.
+    pub(super) fn staged_name(name: &str) -> Option<(&str, StagedFile)> {
+        let (id, kind) = [(RESUME, StagedFile::Sidecar), (DEEP, StagedFile::Deep)]
+            .into_iter()
+            .find_map(|(suffix, kind)| Some((name.strip_suffix(suffix)?, kind)))
+            .unwrap_or((name, StagedFile::Body));
+        Some((staged_id(id).ok()?, kind))
     }
 
     /// `objects`.
@@ -230,7 +264,7 @@ fn component<'a>(text: &'a str, what: &'static str) -> Result<&'a str> {
 /// An accession id whose body could not be taken for another's sidecar.
 fn staged_id(text: &str) -> Result<&str> {
     let what = "an accession id";
-    if text.ends_with(RESUME) {
+    if text.ends_with(RESUME) || text.ends_with(DEEP) {
         Err(LayoutError::Component { what })
     } else {
         component(text, what)
@@ -261,6 +295,10 @@ mod tests {
             shown(layout.record("000100012345", "E-7a", 2)),
             "/v/objects/000100012345/E-7a/v2/record"
         );
+        assert_eq!(
+            shown(layout.derived("000100012345", "E-7a", 2, "ev1")),
+            "/v/objects/000100012345/E-7a/v2/derived/ev1"
+        );
         assert_eq!(shown(layout.header("E-7a", 2)), "/v/headers/7a/E-7a.v2");
         assert_eq!(shown(layout.kept_content("A1")), "/v/kept/A1/content");
         assert_eq!(shown(layout.kept_record("A1")), "/v/kept/A1/record");
@@ -281,6 +319,7 @@ mod tests {
             assert!(layout.content(bad, "E1", 1).is_err(), "{bad:?}");
             assert!(layout.content("1", bad, 1).is_err(), "{bad:?}");
             assert!(layout.header(bad, 1).is_err(), "{bad:?}");
+            assert!(layout.derived("1", "E1", 1, bad).is_err(), "{bad:?}");
             assert!(layout.kept_content(bad).is_err(), "{bad:?}");
             assert!(layout.registry_record(bad).is_err(), "{bad:?}");
             assert!(layout.staged(bad).is_err(), "{bad:?}");

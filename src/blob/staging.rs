@@ -12,7 +12,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{BlobError, Layout};
+use super::{BlobError, Layout, layout::StagedFile};
 
 /// The largest sidecar that is read, in bytes: a held-back chunk of 64 KiB and some bookkeeping fit well.
 pub const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
@@ -133,8 +133,36 @@ pub fn write_sidecar(
     sealed: &[u8],
     durable: bool,
 ) -> Result<(), BlobError> {
-    let path = layout.sidecar(accession_id)?;
-    let temporary = temporary_for(&path);
+    write_whole(layout, &layout.sidecar(accession_id)?, sealed, durable)
+}
+
+/// The sidecar of an accession, if there is one.
+pub fn read_sidecar(layout: &Layout, accession_id: &str) -> Result<Option<Vec<u8>>, BlobError> {
+    read_whole(layout, &layout.sidecar(accession_id)?)
+}
+
+/// Removes the sidecar of an accession, if there is one.
+pub fn remove_sidecar(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
+    remove(layout, &layout.sidecar(accession_id)?)
+}
+
+/// Writes what opens an accession's body after it is sealed, for its deep inspection; durable when this returns.
+pub fn write_deep_sidecar(layout: &Layout, accession_id: &str, sealed: &[u8]) -> Result<(), BlobError> {
+    write_whole(layout, &layout.deep_sidecar(accession_id)?, sealed, true)
+}
+
+/// What opens an accession's sealed body, if it is still there.
+pub fn read_deep_sidecar(layout: &Layout, accession_id: &str) -> Result<Option<Vec<u8>>, BlobError> {
+    read_whole(layout, &layout.deep_sidecar(accession_id)?)
+}
+
+/// Removes what opens an accession's sealed body: from then on only the recipients can.
+pub fn remove_deep_sidecar(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
+    remove(layout, &layout.deep_sidecar(accession_id)?)
+}
+
+fn write_whole(layout: &Layout, path: &Path, sealed: &[u8], durable: bool) -> Result<(), BlobError> {
+    let temporary = temporary_for(path);
     let write = || {
         let mut options = OpenOptions::new();
         let mut file = options
@@ -147,7 +175,7 @@ pub fn write_sidecar(
         if durable {
             file.sync_data()?;
         }
-        fs::rename(&temporary, &path)?;
+        fs::rename(&temporary, path)?;
         if durable {
             File::open(layout.staging())?.sync_all()
         } else {
@@ -156,20 +184,18 @@ pub fn write_sidecar(
     };
     write().map_err(|error| {
         let _ = fs::remove_file(&temporary);
-        BlobError::new(layout.label(&path), error)
+        BlobError::new(layout.label(path), error)
     })
 }
 
-/// The sidecar of an accession, if there is one.
-pub fn read_sidecar(layout: &Layout, accession_id: &str) -> Result<Option<Vec<u8>>, BlobError> {
-    let path = layout.sidecar(accession_id)?;
+fn read_whole(layout: &Layout, path: &Path) -> Result<Option<Vec<u8>>, BlobError> {
     let mut sealed = Vec::new();
-    let read = File::open(&path).and_then(|file| file.take(MAX_SIDECAR_BYTES + 1).read_to_end(&mut sealed));
+    let read = File::open(path).and_then(|file| file.take(MAX_SIDECAR_BYTES + 1).read_to_end(&mut sealed));
     match read {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(BlobError::new(layout.label(&path), error)),
+        Err(error) => Err(BlobError::new(layout.label(path), error)),
         Ok(size) if size as u64 > MAX_SIDECAR_BYTES => Err(BlobError::WrongSize {
-            place: layout.label(&path),
+            place: layout.label(path),
             expected_bytes: MAX_SIDECAR_BYTES,
             found_bytes: size as u64,
         }),
@@ -177,12 +203,10 @@ pub fn read_sidecar(layout: &Layout, accession_id: &str) -> Result<Option<Vec<u8
     }
 }
 
-/// Removes the sidecar of an accession, if there is one.
-pub fn remove_sidecar(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
-    let path = layout.sidecar(accession_id)?;
-    match fs::remove_file(&path) {
+fn remove(layout: &Layout, path: &Path) -> Result<(), BlobError> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(BlobError::new(layout.label(&path), error))
+            Err(BlobError::new(layout.label(path), error))
         }
         _ => Ok(()),
     }
@@ -197,6 +221,8 @@ pub struct Staged {
     pub body_bytes: Option<u64>,
     /// Whether it has a sidecar.
     pub has_sidecar: bool,
+    /// Whether it has what opens it after it is sealed.
+    pub has_deep_sidecar: bool,
 }
 
 /// Everything in `staging`.
@@ -217,12 +243,17 @@ pub fn list(layout: &Layout) -> Result<Listing, BlobError> {
     for entry in fs::read_dir(&folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let metadata = entry.metadata().map_err(failed)?;
+        let metadata = match entry.metadata() {
+            Ok(metadata) => metadata,
+            // The placer moved it to its place meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(failed(error)),
+        };
         if metadata.is_file() && name.starts_with('.') && name.ends_with(TEMPORARY) {
             fs::remove_file(entry.path()).map_err(failed)?;
             continue;
         }
-        let Some((id, is_sidecar)) = Layout::staged_name(&name).filter(|_| metadata.is_file()) else {
+        let Some((id, kind)) = Layout::staged_name(&name).filter(|_| metadata.is_file()) else {
             strays.push(name);
             continue;
         };
@@ -230,11 +261,12 @@ pub fn list(layout: &Layout) -> Result<Listing, BlobError> {
             accession_id: id.to_owned(),
             body_bytes: None,
             has_sidecar: false,
+            has_deep_sidecar: false,
         });
-        if is_sidecar {
-            staged.has_sidecar = true;
-        } else {
-            staged.body_bytes = Some(metadata.len());
+        match kind {
+            StagedFile::Body => staged.body_bytes = Some(metadata.len()),
+            StagedFile::Sidecar => staged.has_sidecar = true,
+            StagedFile::Deep => staged.has_deep_sidecar = true,
         }
     }
     strays.sort();
@@ -334,6 +366,7 @@ mod tests {
             .unwrap();
         write_sidecar(&layout, "A2", b"x", false).unwrap();
         write_sidecar(&layout, "A1", b"x", false).unwrap();
+        write_deep_sidecar(&layout, "A1", b"x").unwrap();
         fs::write(temporary_for(&layout.sidecar("A1").unwrap()), b"half").unwrap();
         fs::write(layout.staging().join("not ours"), b"").unwrap();
         fs::create_dir(layout.staging().join("folder")).unwrap();
@@ -341,12 +374,13 @@ mod tests {
             accession_id: id.into(),
             body_bytes,
             has_sidecar: true,
+            has_deep_sidecar: body_bytes.is_none(),
         };
         let expected = Listing {
             accessions: vec![staged("A1", None), staged("A2", Some(5))],
             strays: vec!["folder".into(), "not ours".into()],
         };
         assert_eq!(list(&layout).unwrap(), expected);
-        assert_eq!(fs::read_dir(layout.staging()).unwrap().count(), 5);
+        assert_eq!(fs::read_dir(layout.staging()).unwrap().count(), 6);
     }
 }

@@ -28,9 +28,12 @@ pub struct Accession {
     pub leaf_index: u64,
     /// When that was, milliseconds since 1970.
     pub time_ms: i64,
+    /// Why it waits, or was refused: a stable code.
+    pub reason: Option<String>,
 }
 
-const ACCESSION: &str = "SELECT id, person, branch, path, path_raw, state, size_bytes, sha256, mtime_s, leaf_index, time_ms \
+const ACCESSION: &str = "SELECT id, person, branch, path, path_raw, state, size_bytes, sha256, mtime_s, leaf_index, time_ms, \
+                         reason \
                          FROM accession";
 
 fn accession(row: &Row<'_>) -> rusqlite::Result<Accession> {
@@ -46,6 +49,7 @@ fn accession(row: &Row<'_>) -> rusqlite::Result<Accession> {
         mtime_s: row.get(8)?,
         leaf_index: row.get::<_, i64>(9)?.unsigned_abs(),
         time_ms: row.get(10)?,
+        reason: row.get(11)?,
     })
 }
 
@@ -138,6 +142,19 @@ pub fn declared_since(connection: &Connection, limit: usize) -> Result<Vec<Acces
          ORDER BY id LIMIT ?1"
     ))?;
     let rows = query.query_map([rows(limit)], accession)?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
+/// Received accessions that wait for one of these reasons, oldest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn waiting_for(connection: &Connection, reasons: &[&str], limit: usize) -> Result<Vec<Accession>> {
+    let list = serde_json::Value::from(reasons).to_string();
+    let mut query = connection.prepare_cached(&format!(
+        "{ACCESSION} WHERE state = 'received' AND reason IN (SELECT value FROM json_each(?1)) ORDER BY leaf_index LIMIT ?2"
+    ))?;
+    let rows = query.query_map(params![list, rows(limit)], accession)?;
     rows.map(|row| Ok(row?)).collect()
 }
 

@@ -7,6 +7,8 @@
 //! the custody event that records the change. The other writers here keep the log's right edge and the placement queue.
 
 pub mod accessions;
+pub mod doctypes;
+pub mod inspections;
 pub mod log_edge;
 pub mod people;
 pub mod placements;
@@ -24,7 +26,7 @@ use std::{
 };
 
 /// The schema this program writes and reads (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 /// Read connections kept open between uses.
 const IDLE_READERS: usize = 4;
 /// How long a connection waits for another one's lock before it says so.
@@ -38,7 +40,7 @@ pub enum CatalogueError {
     Sqlite(#[from] rusqlite::Error),
     /// Written by another version of the program.
     #[error(
-        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or `muniment rebuild`"
+        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or move catalog.db away and let `muniment rebuild` make it again"
     )]
     Schema {
         /// `user_version` of the file.

@@ -57,7 +57,11 @@ pub fn apply(
         Kind::EvidenceSealed => event.evidence_sealed(),
         Kind::DeclarationReceived => event.declaration_received(),
         Kind::EvidenceDeclared => event.evidence_declared(),
+        Kind::EvidenceInspected => event.evidence_inspected(),
+        Kind::DerivedMade => event.derived_made(),
+        Kind::InspectionRequested => event.inspection_requested(),
         Kind::Anchor => event.anchor(),
+        Kind::DocumentTypesPublished => event.document_types_published(),
     }
 }
 
@@ -234,10 +238,10 @@ impl Event<'_> {
         self.connection
             .prepare_cached(
                 "INSERT INTO accession (id, person, branch, path, path_raw, state, size_bytes, sha256, mtime_s, \
-                 leaf_index, time_ms, expires_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                 leaf_index, time_ms, expires_ms, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
                  ON CONFLICT (id) DO UPDATE SET path = excluded.path, path_raw = excluded.path_raw, \
                  state = excluded.state, mtime_s = excluded.mtime_s, leaf_index = excluded.leaf_index, \
-                 time_ms = excluded.time_ms, expires_ms = excluded.expires_ms",
+                 time_ms = excluded.time_ms, expires_ms = excluded.expires_ms, reason = excluded.reason",
             )?
             .execute(params![
                 self.leaf.id,
@@ -252,6 +256,7 @@ impl Event<'_> {
                 self.row(),
                 self.leaf.time_ms,
                 self.leaf.integer("expires_ms"),
+                self.leaf.text("reason"),
             ])?;
         self.supersede_waiting(&self.leaf.id)?;
         let outcome = match state {
@@ -260,9 +265,41 @@ impl Event<'_> {
             "rejected" => "REJECTED",
             "duplicate" => "DUPLICATE",
             "withdrawn" => return Ok(()),
+            _ if self.leaf.text("verdict") == Some("needs_review") => "NEEDS_REVIEW",
             _ => "ACCEPTED",
         };
+        if state == "rejected" {
+            self.inspection(&self.leaf.id, 0, "gate")?;
+        }
         self.receipt(outcome, file_name(path))
+    }
+
+    /// What an inspection came to, where the event has one.
+    fn inspection(&self, subject: &str, version: i64, tier: &str) -> Result<()> {
+        let Some(verdict) = self.leaf.text("verdict") else {
+            return Ok(());
+        };
+        let findings = self
+            .leaf
+            .data
+            .get("findings")
+            .ok_or_else(|| self.missing("no 'findings'"))?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO inspection (leaf_index, subject, version, tier, verdict, types_version, findings, whole) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                self.row(),
+                subject,
+                version,
+                tier,
+                verdict,
+                self.integer("types_version")?,
+                findings.to_string(),
+                self.private("inspection")?.to_string(),
+            ])?;
+        Ok(())
     }
 
     fn supersede_waiting(&self, accession: &str) -> Result<()> {
@@ -275,6 +312,10 @@ impl Event<'_> {
     }
 
     fn receipt(&self, outcome: &str, file_name: &str) -> Result<()> {
+        self.receipt_of(&self.leaf.id, outcome, file_name)
+    }
+
+    fn receipt_of(&self, accession: &str, outcome: &str, file_name: &str) -> Result<()> {
         let branch = self.text("branch")?;
         let date = self.date()?;
         let record = self.record()?;
@@ -301,7 +342,7 @@ impl Event<'_> {
             )?
             .execute(params![
                 self.row(),
-                self.leaf.id,
+                accession,
                 branch,
                 date,
                 name,
@@ -334,7 +375,7 @@ impl Event<'_> {
                 "INSERT INTO evidence (leaf_index, id, version, customer, flow, doctype, seq, category, branch, person, \
                  key_fingerprint, accession, date, sealed_ms, started_ms, size_bytes, sha256, chunk_root, \
                  stored_size_bytes, stored_blake3, grade, state, file_name) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, \
-                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, 'sealed', ?22)",
+                 ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23)",
             )?
             .execute(params![
                 self.row(),
@@ -361,8 +402,16 @@ impl Event<'_> {
                 self.integer("stored_size_bytes")?,
                 self.digest("stored_blake3")?,
                 self.text("grade")?,
+                match self.leaf.text("verdict") {
+                    Some("needs_review") => "needs_review",
+                    _ => "sealed",
+                },
                 file_name(self.opened("path")?),
             ])?;
+        self.inspection(self.text("evidence")?, self.integer("version")?, "gate")?;
+        if self.leaf.text("deep") == Some("due") {
+            self.due(self.row(), &self.leaf.id)?;
+        }
         Ok(())
     }
 
@@ -409,6 +458,96 @@ impl Event<'_> {
             if agrees { "ACCEPTED" } else { "REJECTED" },
             file_name(self.opened("path")?),
         )
+    }
+
+    /// What the full decode came to. It can ask for a person's look; it takes nothing back.
+    fn evidence_inspected(&self) -> Result<()> {
+        let (evidence, version) = (self.text("evidence")?, self.integer("version")?);
+        self.inspection(evidence, version, "deep")?;
+        self.connection
+            .prepare_cached("DELETE FROM inspection_due WHERE receipt = ?1 AND since <= ?2")?
+            .execute(params![self.integer("of")?, self.integer("due")?])?;
+        if self.text("verdict")? == "accepted" {
+            return Ok(());
+        }
+        self.connection
+            .prepare_cached(
+                "UPDATE evidence SET state = 'needs_review' WHERE id = ?1 AND version = ?2 AND state = 'sealed'",
+            )?
+            .execute(params![evidence, version])?;
+        let accession = self.accession_of(evidence, version)?;
+        self.receipt_of(&accession, "NEEDS_REVIEW", file_name(self.opened("path")?))
+    }
+
+    fn derived_made(&self) -> Result<()> {
+        // A copy of something that isn't sealed would hang in the air.
+        self.accession_of(self.text("evidence")?, self.integer("version")?)?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO derived (leaf_index, id, evidence, version, form, media_type, size_bytes, sha256, \
+                 stored_size_bytes, stored_blake3) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute(params![
+                self.row(),
+                self.leaf.id,
+                self.text("evidence")?,
+                self.integer("version")?,
+                self.text("form")?,
+                self.text("media_type")?,
+                self.integer("size_bytes")?,
+                self.digest("sha256")?,
+                self.integer("stored_size_bytes")?,
+                self.digest("stored_blake3")?,
+            ])?;
+        Ok(())
+    }
+
+    fn inspection_requested(&self) -> Result<()> {
+        let accession = self.accession_of(self.text("evidence")?, self.integer("version")?)?;
+        self.due(self.integer("of")?, &accession)
+    }
+
+    /// Puts the version that `receipt` sealed into the queue, at its end.
+    fn due(&self, receipt: i64, accession: &str) -> Result<()> {
+        self.connection
+            .prepare_cached(
+                "INSERT INTO inspection_due (receipt, since, evidence, version, accession) VALUES (?1, ?2, ?3, ?4, ?5) \
+                 ON CONFLICT (receipt) DO UPDATE SET since = excluded.since",
+            )?
+            .execute(params![
+                receipt,
+                self.row(),
+                self.text("evidence")?,
+                self.integer("version")?,
+                accession
+            ])?;
+        Ok(())
+    }
+
+    /// The accession that a sealed version was.
+    fn accession_of(&self, evidence: &str, version: i64) -> Result<String> {
+        self.connection
+            .prepare_cached("SELECT accession FROM evidence WHERE id = ?1 AND version = ?2")?
+            .query_row(params![evidence, version], |row| row.get(0))
+            .optional()?
+            .ok_or_else(|| self.missing("no such version is sealed"))
+    }
+
+    /// A version whose record is lost keeps its row, so that its number is never given again.
+    fn document_types_published(&self) -> Result<()> {
+        let text = match self.record {
+            None => None,
+            Some(_) => Some(
+                self.private("text")?
+                    .as_str()
+                    .ok_or_else(|| self.missing("'text' is no text"))?,
+            ),
+        };
+        self.connection.execute(
+            "INSERT INTO document_types (version, leaf_index, sha256, text) VALUES (?1, ?2, ?3, ?4)",
+            params![self.integer("version")?, self.row(), self.digest("sha256")?, text],
+        )?;
+        Ok(())
     }
 
     fn anchor(&self) -> Result<()> {

@@ -1,4 +1,4 @@
--- The catalogue, schema 1. An index: `muniment rebuild` makes it again from the store, the log and the records.
+-- The catalogue, schema 2. An index: `muniment rebuild` makes it again from the store, the log and the records.
 -- Times are milliseconds since 1970 (UTC); dates are yyyymmdd integers in the vault's zone; digests are 32-byte blobs.
 
 CREATE TABLE vault (
@@ -69,11 +69,13 @@ CREATE TABLE accession (
     leaf_index  INTEGER NOT NULL,                 -- the event that put it in this state
     time_ms     INTEGER NOT NULL,
     expires_ms  INTEGER,                          -- when a received one is given up
+    reason      TEXT,                             -- why it waits, or was refused
     hidden      INTEGER NOT NULL DEFAULT 0        -- the uploader removed it from view
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX accession_inbox ON accession (person, path, leaf_index);
 CREATE INDEX accession_recent ON accession (person, time_ms);
 CREATE INDEX accession_waiting ON accession (expires_ms) WHERE state = 'received';
+CREATE INDEX accession_waiting_reason ON accession (reason, leaf_index) WHERE state = 'received';
 CREATE INDEX accession_waiting_person ON accession (person) WHERE state = 'received';
 
 -- What branches declared about their files.
@@ -133,7 +135,7 @@ CREATE TABLE receipt (
     branch      TEXT    NOT NULL,
     date        INTEGER NOT NULL,
     name        TEXT    NOT NULL,                 -- file name without the outcome's suffix, unique in its day
-    outcome     TEXT    NOT NULL CHECK (outcome IN ('ACCEPTED', 'REJECTED', 'DUPLICATE', 'WAITING')),
+    outcome     TEXT    NOT NULL CHECK (outcome IN ('ACCEPTED', 'NEEDS_REVIEW', 'REJECTED', 'DUPLICATE', 'WAITING')),
     commit_size INTEGER NOT NULL,                 -- log size of the commit that holds it
     openings    TEXT    NOT NULL,                 -- JSON
     private     TEXT    NOT NULL,                 -- JSON: what the text says beyond the leaf
@@ -178,3 +180,49 @@ CREATE TABLE anchor (
     size        INTEGER NOT NULL,
     cosignature TEXT    NOT NULL                  -- base64 of the note signature (key hash, time, Ed25519)
 ) STRICT;
+
+-- Tables of document types as head office published them; the newest judges.
+CREATE TABLE document_types (
+    version     INTEGER PRIMARY KEY,
+    leaf_index  INTEGER NOT NULL,
+    sha256      BLOB    NOT NULL,                 -- of the text
+    text        TEXT                              -- TOML, normalised; NULL when its record was lost
+) STRICT;
+
+-- What inspections came to: one row a sealed, inspected or rejected event that has one.
+CREATE TABLE inspection (
+    leaf_index    INTEGER PRIMARY KEY,
+    subject       TEXT    NOT NULL,               -- evidence id, or accession id of a rejected upload
+    version       INTEGER NOT NULL,               -- 0 for a rejected upload
+    tier          TEXT    NOT NULL CHECK (tier IN ('gate', 'deep')),
+    verdict       TEXT    NOT NULL CHECK (verdict IN ('accepted', 'needs_review', 'rejected')),
+    types_version INTEGER NOT NULL,
+    findings      TEXT    NOT NULL,               -- JSON list of codes
+    whole         TEXT    NOT NULL                -- JSON: report and findings
+) STRICT;
+CREATE INDEX inspection_subject ON inspection (subject, version, leaf_index);
+
+-- Versions whose deep inspection is still to come, in the order of `since`.
+CREATE TABLE inspection_due (
+    receipt     INTEGER PRIMARY KEY,              -- leaf index of the sealed event
+    since       INTEGER NOT NULL,                 -- leaf index of the event that made it due: sealed, or asked for again
+    evidence    TEXT    NOT NULL,
+    version     INTEGER NOT NULL,
+    accession   TEXT    NOT NULL                  -- names the sidecar that still opens it
+) STRICT;
+CREATE UNIQUE INDEX inspection_due_since ON inspection_due (since);
+
+-- Copies made from originals: contact sheets, playback copies. Never instead of an original.
+CREATE TABLE derived (
+    leaf_index        INTEGER PRIMARY KEY,        -- the derived.made event
+    id                TEXT    NOT NULL UNIQUE,    -- that event's id, part of the path
+    evidence          TEXT    NOT NULL,
+    version           INTEGER NOT NULL,
+    form              TEXT    NOT NULL CHECK (form IN ('contact_sheet', 'playback')),
+    media_type        TEXT    NOT NULL,
+    size_bytes        INTEGER NOT NULL,
+    sha256            BLOB    NOT NULL,
+    stored_size_bytes INTEGER NOT NULL,
+    stored_blake3     BLOB    NOT NULL
+) STRICT;
+CREATE INDEX derived_of ON derived (evidence, version, form, leaf_index);

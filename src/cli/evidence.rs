@@ -1,5 +1,9 @@
 //! `muniment evidence`
 
+mod again;
+mod derived;
+mod inspected;
+
 use super::{
     Failure, Outcome,
     context::{Context, Reading},
@@ -30,6 +34,10 @@ pub(super) enum Evidence {
     },
     /// Write one version, with everything needed to verify it, as a BagIt bag
     Export(Export),
+    /// Have the server inspect one version again in the background, and make its copies again
+    Inspect(again::Inspect),
+    /// Write a contact sheet or playback copy of one version, decrypted
+    Derived(derived::Derived),
 }
 
 #[derive(Args)]
@@ -72,6 +80,8 @@ impl Evidence {
             Evidence::List(list) => Ok(list.run(context)?),
             Evidence::Show { which } => show(context, &which),
             Evidence::Export(export) => export.run(context),
+            Evidence::Inspect(inspect) => inspect.run(context),
+            Evidence::Derived(derived) => derived.run(context),
         }
     }
 }
@@ -142,6 +152,8 @@ impl List {
 #[derive(Serialize)]
 struct Shown {
     versions: Vec<search::Evidence>,
+    /// Of each version: what inspections came to, what is still to come, and copies made from it.
+    inspected: Vec<inspected::Inspected>,
     timeline: Vec<timeline::Entry>,
     /// Log-in names of the people in it, by id.
     people: BTreeMap<String, String>,
@@ -170,6 +182,7 @@ fn show(context: &Context, which: &str) -> Outcome {
         }
         Ok(Shown {
             versions: versions.clone(),
+            inspected: inspected::of(catalogue, &versions)?,
             timeline,
             people: names,
         })
@@ -195,11 +208,25 @@ pub(super) fn find(reading: &Reading, which: &str) -> Result<Vec<search::Evidenc
     Ok(versions)
 }
 
+/// The version asked for; without a number the receipt's, or the newest.
+fn pick<'a>(
+    versions: &'a [search::Evidence],
+    which: &str,
+    version: Option<i64>,
+) -> Result<&'a search::Evidence, Failure> {
+    let by_receipt = versions.iter().find(|row| row.receipt.to_string() == which);
+    match version {
+        Some(version) => versions.iter().find(|row| row.version == version),
+        None => by_receipt.or(versions.last()),
+    }
+    .ok_or_else(|| Failure::Finding(format!("{which} has versions 1 to {} only", versions.len())))
+}
+
 fn human(shown: &Shown, reading: &Reading) -> String {
     let zone = reading.config.zone();
     let name = |id: &str| shown.people.get(id).map_or(id.to_owned(), Clone::clone);
     let mut text = String::new();
-    for row in &shown.versions {
+    for (row, inspected) in shown.versions.iter().zip(&shown.inspected) {
         let fields = [
             ("evidence", format!("{} version {}", row.id, row.version)),
             ("receipt", row.receipt.to_string()),
@@ -222,6 +249,9 @@ fn human(shown: &Shown, reading: &Reading) -> String {
             ),
         ];
         for (label, value) in fields {
+            text.push_str(&format!("{label:<15} {value}\n"));
+        }
+        for (label, value) in inspected.lines() {
             text.push_str(&format!("{label:<15} {value}\n"));
         }
         text.push('\n');

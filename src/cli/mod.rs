@@ -5,10 +5,12 @@
 
 mod branch;
 mod context;
+mod doctype;
 mod evidence;
 mod export;
 mod fixity;
 mod init;
+mod inspect;
 mod log;
 mod output;
 mod rebuild;
@@ -52,6 +54,9 @@ enum Command {
     /// Branches of the house
     #[command(subcommand)]
     Branch(branch::Branch),
+    /// Document types: what head office lets in, and what makes it good
+    #[command(subcommand)]
+    Doctype(doctype::Doctype),
     /// People, their roles and keys
     #[command(subcommand)]
     User(user::User),
@@ -61,6 +66,8 @@ enum Command {
     /// Find, show and export what is sealed
     #[command(subcommand)]
     Evidence(evidence::Evidence),
+    /// What the server would say of a file: nothing is uploaded, nothing is logged
+    Inspect(inspect::Inspect),
     /// The custody log
     #[command(subcommand)]
     Log(log::Log),
@@ -102,9 +109,11 @@ pub(crate) fn run() -> ExitCode {
         Command::Init(command) => command.run(&context),
         Command::Serve => serve::run(&context),
         Command::Branch(command) => command.run(&context),
+        Command::Doctype(command) => command.run(&context),
         Command::User(command) => command.run(&context),
         Command::Session(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
+        Command::Inspect(command) => command.run(&context),
         Command::Log(command) => command.run(&context),
         Command::Fixity(command) => command.run(&context),
         Command::Rebuild(command) => command.run(&context),

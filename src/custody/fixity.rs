@@ -5,6 +5,9 @@
 //!
 //! Invariant: it changes nothing, goes on after a finding, and calls a check complete only when it looked at everything.
 
+mod doctypes;
+mod inspected;
+
 use super::{
     fence,
     record::{self, RecordPlace},
@@ -12,7 +15,7 @@ use super::{
 use crate::{
     blob::Layout,
     catalog::{
-        Catalogue, CatalogueError, accessions, people,
+        Catalogue, CatalogueError, accessions, inspections, people,
         placements::{self, StoredFile},
         receipts, search,
     },
@@ -186,6 +189,10 @@ impl Check<'_> {
             Kind::EvidenceSealed => {
                 self.accession_row(index, leaf)?;
                 self.receipt_row(index, leaf)?;
+                self.inspection_row(index, leaf)?;
+                if leaf.text("deep") == Some("due") {
+                    self.still_due(index, index, leaf)?;
+                }
                 self.evidence(index, leaf)
             }
             Kind::AccessionRejected | Kind::AccessionWithdrawn | Kind::DeclarationReceived => {
@@ -193,6 +200,7 @@ impl Check<'_> {
                 if leaf.kind != Kind::AccessionWithdrawn {
                     self.receipt_row(index, leaf)?;
                 }
+                self.inspection_row(index, leaf)?;
                 if let Ok(path) = self.subject.layout.kept_content(&leaf.id) {
                     self.body(&path, leaf)?;
                 }
@@ -207,8 +215,21 @@ impl Check<'_> {
                 self.receipt_row(index, leaf)
             }
             Kind::EvidenceDeclared => self.receipt_row(index, leaf),
+            Kind::EvidenceInspected => {
+                self.inspection_row(index, leaf)?;
+                match leaf.text("verdict") {
+                    Some("accepted") => Ok(()),
+                    _ => self.receipt_row(index, leaf),
+                }
+            }
+            Kind::DerivedMade => self.derived(index, leaf),
+            Kind::InspectionRequested => match leaf.integer("of") {
+                Some(of) => self.still_due(of.unsigned_abs(), index, leaf),
+                None => Ok(()),
+            },
             Kind::UserAdded | Kind::UserDisabled => self.person(leaf),
             Kind::BranchAdded => self.branch(leaf),
+            Kind::DocumentTypesPublished => self.document_types(index, leaf),
             _ => Ok(()),
         }
     }
@@ -236,7 +257,13 @@ impl Check<'_> {
         if grade != Some(&row.grade) {
             self.find(&row_name, "its grade isn't what the log says");
         }
-        if row.state != "sealed" {
+        let asked = leaf.text("verdict") == Some("needs_review");
+        let state = if asked || self.review_asked_later(&row.id, row.version)? {
+            "needs_review"
+        } else {
+            "sealed"
+        };
+        if row.state != state {
             self.find(
                 &row_name,
                 format!("its state is '{}', which no event of the log says", row.state),
@@ -608,6 +635,27 @@ impl Check<'_> {
              event.leaf_index = receipt.leaf_index)",
             ),
             (
+                "document_types",
+                "SELECT leaf_index FROM document_types WHERE NOT EXISTS (SELECT 1 FROM event WHERE \
+             event.leaf_index = document_types.leaf_index AND event.kind = 'document_types.published')",
+            ),
+            (
+                "inspection",
+                "SELECT leaf_index FROM inspection WHERE NOT EXISTS (SELECT 1 FROM event WHERE \
+             event.leaf_index = inspection.leaf_index AND event.kind IN \
+             ('evidence.sealed', 'accession.rejected', 'evidence.inspected'))",
+            ),
+            (
+                "inspection_due",
+                "SELECT receipt FROM inspection_due WHERE NOT EXISTS (SELECT 1 FROM event WHERE event.leaf_index = \
+             inspection_due.since AND event.kind IN ('evidence.sealed', 'inspection.requested'))",
+            ),
+            (
+                "derived",
+                "SELECT leaf_index FROM derived WHERE NOT EXISTS (SELECT 1 FROM event WHERE \
+             event.leaf_index = derived.leaf_index AND event.kind = 'derived.made')",
+            ),
+            (
                 "person",
                 "SELECT added_index FROM person WHERE NOT EXISTS (SELECT 1 FROM event WHERE \
              event.leaf_index = person.added_index AND event.kind = 'user.added' AND event.subject = person.id)",
@@ -694,6 +742,21 @@ impl Check<'_> {
                 versions
                     .iter()
                     .any(|row| row.customer == *customer && format!("v{}", row.version) == *version)
+            }
+            ["objects", customer, evidence, version, "derived", id] => {
+                let (row, versions) = self.subject.catalogue.read(|connection| {
+                    Ok((
+                        inspections::derived_by_id(connection, id)?,
+                        search::versions(connection, evidence)?,
+                    ))
+                })?;
+                row.is_some_and(|row| {
+                    row.evidence == *evidence
+                        && format!("v{}", row.version) == *version
+                        && versions
+                            .iter()
+                            .any(|sealed| sealed.version == row.version && sealed.customer == *customer)
+                })
             }
             ["kept", accession, "content"] => {
                 let row = self

@@ -10,9 +10,9 @@ use super::{
 use crate::{
     blob::Layout,
     catalog::{
-        CatalogueError, Writer, log_edge,
+        CatalogueError, Writer, inspections, log_edge,
         placements::{self, StoredFile},
-        project,
+        project, search,
     },
     crypto::Identity,
     domain::{
@@ -229,10 +229,13 @@ impl Work<'_> {
         let record = self.record(index, bytes, leaf)?;
         if record.is_none() && needs_record(leaf) {
             self.find(
-                name,
+                name.as_str(),
                 "its record is missing or doesn't open, so what it did can't be brought back",
             );
-            return Ok(());
+            // Of a table of document types the number remains, which must never be given again.
+            if leaf.kind != Kind::DocumentTypesPublished {
+                return Ok(());
+            }
         }
         self.writer.connection.execute_batch("SAVEPOINT event")?;
         match project::apply(
@@ -251,8 +254,10 @@ impl Work<'_> {
                 return Ok(());
             }
         }
-        if leaf.kind == Kind::EvidenceSealed {
-            self.report.evidence += 1;
+        match leaf.kind {
+            Kind::EvidenceSealed => self.report.evidence += 1,
+            Kind::DerivedMade => self.derived(leaf)?,
+            _ => {}
         }
         Ok(())
     }
@@ -299,20 +304,43 @@ impl Work<'_> {
             placements::insert_stored(&self.writer.connection, &file)?;
         }
         if let Some(content) = &place.content {
-            let name = self.below(content);
-            match digest_file(content) {
-                Ok((size, blake3)) => {
-                    let wanted = (leaf.integer("stored_size_bytes"), leaf.text("stored_blake3"));
-                    if i64::try_from(size).ok() != wanted.0 || Some(hex::encode(blake3).as_str()) != wanted.1
-                    {
-                        self.find(name, "its bytes aren't the ones that were sealed");
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => self.find(name, "missing"),
-                Err(error) => self.find(name, error.to_string()),
-            }
+            self.body(content, leaf);
         }
         Ok(Some(record))
+    }
+
+    /// Whether a copy that was made from an original is there as it was made.
+    fn derived(&mut self, leaf: &Leaf) -> Result<(), RebuildError> {
+        let evidence = leaf.text("evidence").unwrap_or_default();
+        let version = leaf.integer("version").unwrap_or_default();
+        let versions = search::versions(&self.writer.connection, evidence)?;
+        let number = u32::try_from(version).unwrap_or(0);
+        let place = versions
+            .iter()
+            .find(|row| row.version == version)
+            .and_then(|row| {
+                let layout = self.source.layout;
+                layout.derived(&row.customer, evidence, number, &leaf.id).ok()
+            });
+        if let Some(path) = place {
+            self.body(&path, leaf);
+        }
+        Ok(())
+    }
+
+    /// An encrypted body against the size and digest in its leaf.
+    fn body(&mut self, path: &Path, leaf: &Leaf) {
+        let name = self.below(path);
+        match digest_file(path) {
+            Ok((size, blake3)) => {
+                let wanted = (leaf.integer("stored_size_bytes"), leaf.text("stored_blake3"));
+                if i64::try_from(size).ok() != wanted.0 || Some(hex::encode(blake3).as_str()) != wanted.1 {
+                    self.find(name, "its bytes aren't the ones that were sealed");
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.find(name, "missing"),
+            Err(error) => self.find(name, error.to_string()),
+        }
     }
 
     /// The log's right edge, from its tiles.
@@ -373,12 +401,33 @@ impl Work<'_> {
                     None => name.clone(),
                 };
                 let is_record = name.ends_with("/record");
+                if self.is_derived(&name)? {
+                    continue;
+                }
                 if !is_record && !placements::is_stored(&self.writer.connection, &proof)? {
                     self.find(name, "extra: nothing in the log stands for it");
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether a copy that the log speaks of belongs at this path.
+    fn is_derived(&self, name: &str) -> Result<bool, RebuildError> {
+        let parts: Vec<&str> = name.split('/').collect();
+        let ["objects", customer, evidence, version, "derived", id] = parts.as_slice() else {
+            return Ok(false);
+        };
+        let connection = &self.writer.connection;
+        let Some(row) = inspections::derived_by_id(connection, id)? else {
+            return Ok(false);
+        };
+        let belongs = row.evidence == *evidence && format!("v{}", row.version) == *version;
+        let versions = search::versions(connection, evidence)?;
+        Ok(belongs
+            && versions
+                .iter()
+                .any(|sealed| sealed.version == row.version && sealed.customer == *customer))
     }
 
     fn below(&self, path: &Path) -> String {
@@ -391,7 +440,7 @@ impl Work<'_> {
 
 /// Whether an event changes rows with what only its record knows.
 fn needs_record(leaf: &Leaf) -> bool {
-    !leaf.commit.is_empty()
+    !leaf.commit.is_empty() || leaf.kind == Kind::DocumentTypesPublished
 }
 
 /// Every file below a folder, in a stable order.

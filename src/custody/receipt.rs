@@ -4,6 +4,7 @@
 //! opens its commitments. Invariant: nothing here reads a clock or anything that changes later, so a receipt is the same
 //! bytes whenever it is fetched.
 
+mod inspection;
 mod page;
 mod summary;
 #[cfg(test)]

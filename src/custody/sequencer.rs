@@ -77,14 +77,15 @@ pub struct Turn<'a> {
     pub time_ms: i64,
 }
 
-/// Encrypts a record and says which files the event promises. Called with the record's JSON.
+/// Encrypts a record and says which files the event promises. Called with the record's JSON, which is empty for an event
+/// without a private half.
 pub type Place = Box<dyn FnOnce(&[u8]) -> Result<Vec<Placement>, CommitError> + Send>;
 
 /// What a proposal wants to be committed.
 pub struct Proposed {
     /// The event.
     pub draft: Draft,
-    /// Makes its files; `None` for an event without a private half.
+    /// Makes its files; `None` for an event without any.
     pub place: Option<Place>,
 }
 
@@ -446,9 +447,13 @@ impl State {
         });
         project::apply(connection, parts.zone, index, &leaf, record.as_ref()).map_err(storage)?;
         log_edge::insert_leaf(connection, index, &bytes).map_err(storage)?;
-        if let (Some(record), Some(place)) = (&record, place) {
-            let json = serde_json::to_vec(record).map_err(storage)?;
-            for placement in place(&json)? {
+        if let Some(place) = place {
+            let json = record
+                .as_ref()
+                .map(serde_json::to_vec)
+                .transpose()
+                .map_err(storage)?;
+            for placement in place(&json.unwrap_or_default())? {
                 placements::enqueue(connection, index, &placement).map_err(storage)?;
                 if let Source::Bytes(bytes) = &placement.source {
                     let stored = StoredFile {

@@ -1,26 +1,47 @@
-//! Document types: which kinds of document exist, in which category, with which file formats (D6).
+//! Document types: which kinds of document exist, in which category, in which file formats, and what makes one good (D6).
 //!
-//! The table is kept by head office as a TOML file and versioned; a branch can't edit it. Invariant: a table that
-//! exists is not empty, its codes are unique and upper-case, its extensions lower-case.
+//! The table is kept by head office, as TOML or CSV, and versioned by custody events; a branch can't edit it. It says what
+//! differs: a type from its kind, a kind from the house. Invariant: a table that exists is checked and complete: codes are
+//! unique, every finding has its severity, no limit contradicts itself.
 
+mod changes;
+mod csv_form;
+mod current;
+mod kind;
+mod rule;
+mod table;
+#[cfg(test)]
+mod tests;
+mod toml_form;
+
+pub use changes::Change;
+pub use current::CurrentTypes;
+pub use kind::Kind;
+pub use rule::{Bound, Limit, Rule, severity_word};
+pub use table::Business;
+
+use super::{
+    category::Category,
+    finding::{Code, Setting, Severity},
+    reason::Reason,
+};
 use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use super::category::Category;
-use super::reason::Reason;
+use table::Table;
 
 /// The table that ships with the program.
 pub const DEFAULT_TABLE: &str = include_str!("../../deploy/document-types.toml");
+/// Bytes of a table at the most, as TOML or as CSV.
+pub const MAX_TABLE_BYTES: usize = 512 * 1024;
 
-/// One kind of document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One kind of document, with everything that its kind and the house say for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentType {
     /// Code in file names, such as `WVID`: 2–16 upper-case letters and digits, a letter first.
     pub code: String,
     /// The category it belongs to.
     pub category: Category,
+    /// What sort of file it takes.
+    pub kind: Kind,
     /// Chinese name.
     pub name_zh: String,
     /// English name.
@@ -29,77 +50,129 @@ pub struct DocumentType {
     pub extensions: Vec<String>,
     /// Largest allowed size in bytes.
     pub max_size_bytes: u64,
+    rules: BTreeMap<Rule, Limit>,
+    severities: BTreeMap<Code, Option<Severity>>,
 }
 
 /// The versioned table of all document types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentTypes {
     version: u32,
+    table: Table,
     by_code: BTreeMap<String, DocumentType>,
 }
 
 /// Why a table was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentTypesError {
-    /// Not TOML, or fields missing or unknown.
-    #[error("the document type table can't be read: {0}")]
+    /// Not TOML.
+    #[error("the document type table isn't TOML: {0}")]
     Toml(#[from] toml::de::Error),
+    /// Not CSV.
+    #[error("the document type table isn't CSV: {0}")]
+    Csv(String),
+    /// More than a table may be.
+    #[error("the document type table is larger than {MAX_TABLE_BYTES} bytes")]
+    TooLarge,
     /// No types at all: nothing could ever be accepted.
-    #[error("the document type table has no [[document_type]]")]
+    #[error("the document type table has no types: nothing could be accepted")]
     Empty,
-    /// A code of the wrong form.
-    #[error("document type code {0:?}: use 2 to 16 upper-case letters and digits, a letter first")]
-    Code(String),
-    /// The same code twice.
-    #[error("document type {0} stands in the table twice")]
-    Duplicate(String),
-    /// Extensions missing or of the wrong form.
-    #[error(
-        "document type {0}: extensions are 1 to 8 lower-case letters and digits, without the dot, at least one"
-    )]
-    Extensions(String),
-    /// A size limit of zero.
-    #[error("document type {0}: max_size_bytes must be above zero")]
-    Size(String),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    version: u32,
-    #[serde(default)]
-    document_type: Vec<DocumentType>,
+    /// A field that is missing, unknown or wrong.
+    #[error("document types, {at}: {field}{}{allowed}", if field.is_empty() { "" } else { ": " })]
+    Field {
+        /// The section, such as `type WVID`.
+        at: String,
+        /// The field in it; empty for the section itself.
+        field: String,
+        /// What is allowed.
+        allowed: String,
+    },
 }
 
 impl DocumentTypes {
-    /// Parses and validates a table.
+    /// Parses and checks a table in TOML. Its version is 0 until it is published.
+    ///
+    /// # Errors
+    /// Names the section, the field and what is allowed.
     pub fn from_toml(text: &str) -> Result<Self, DocumentTypesError> {
-        let table: Table = toml::from_str(text)?;
-        let mut by_code = BTreeMap::new();
-        for entry in table.document_type {
-            entry.validate()?;
-            let code = entry.code.clone();
-            if by_code.insert(code.clone(), entry).is_some() {
-                return Err(DocumentTypesError::Duplicate(code));
-            }
-        }
-        if by_code.is_empty() {
-            return Err(DocumentTypesError::Empty);
-        }
+        bounded(text)?;
+        Self::checked(toml_form::read(text)?)
+    }
+
+    /// Parses and checks a table in CSV, decoded already. Its version is 0 until it is published.
+    ///
+    /// # Errors
+    /// Names the row, the column and what is allowed.
+    pub fn from_csv(text: &str) -> Result<Self, DocumentTypesError> {
+        bounded(text)?;
+        Self::checked(csv_form::read(text)?)
+    }
+
+    fn checked(mut table: Table) -> Result<Self, DocumentTypesError> {
+        // The shipped table has all kinds, so this goes no deeper; were it damaged, a kind would stay without rules and
+        // the types of it without formats, which `resolve` refuses.
+        table.complete(|| {
+            toml_form::read(DEFAULT_TABLE)
+                .map(|shipped| shipped.kinds)
+                .unwrap_or_default()
+        });
         Ok(Self {
-            version: table.version,
-            by_code,
+            version: 0,
+            by_code: table.resolve()?,
+            table,
         })
     }
 
-    /// The version head office gave this table.
+    /// The same table with the version that its publication gave it.
+    pub fn published_as(mut self, version: u32) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The version its publication gave it; 0 for a table that isn't published.
     pub fn version(&self) -> u32 {
         self.version
+    }
+
+    /// The table as TOML: complete, ordered, always the same for the same table.
+    pub fn to_toml(&self) -> String {
+        toml_form::write(&self.table)
+    }
+
+    /// The table as CSV for a spreadsheet: UTF-8 with a byte-order mark, CRLF.
+    ///
+    /// # Errors
+    /// When it can't be written as CSV.
+    pub fn to_csv(&self) -> Result<Vec<u8>, DocumentTypesError> {
+        csv_form::write(&self.table)
+    }
+
+    /// Whether another table says the same, whatever its version.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        self.table == other.table
+    }
+
+    /// What `later` says differently, section by section, field by field.
+    pub fn changes_to(&self, later: &Self) -> Vec<Change> {
+        changes::between(&self.table, &later.table)
+    }
+
+    /// How many types it has.
+    pub fn count(&self) -> usize {
+        self.by_code.len()
     }
 
     /// All types in the order of their codes.
     pub fn iter(&self) -> impl Iterator<Item = &DocumentType> {
         self.by_code.values()
+    }
+
+    /// Businesses with the types that each needs, in the order of their codes.
+    pub fn businesses(&self) -> impl Iterator<Item = (&str, &Business)> {
+        self.table
+            .businesses
+            .iter()
+            .map(|(code, business)| (code.as_str(), business))
     }
 
     /// The type with this code in any case, or `document_type` with the list of those that exist.
@@ -150,101 +223,32 @@ impl DocumentType {
         ))
     }
 
-    fn validate(&self) -> Result<(), DocumentTypesError> {
-        let code = self.code.as_bytes();
-        let well_formed = (2..=16).contains(&code.len())
-            && code[0].is_ascii_uppercase()
-            && code.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        if !well_formed {
-            return Err(DocumentTypesError::Code(self.code.clone()));
+    /// The limits of a rule; none at all where nothing is said.
+    pub fn limit(&self, rule: Rule) -> Limit {
+        self.rules.get(&rule).copied().unwrap_or_default()
+    }
+
+    /// Rules that are limited, in the order of tables.
+    pub fn limits(&self) -> impl Iterator<Item = (Rule, Limit)> {
+        self.rules
+            .iter()
+            .filter(|(_, limit)| **limit != Limit::default())
+            .map(|(rule, limit)| (*rule, *limit))
+    }
+
+    /// What a finding does; `None` where it is ignored, and for codes whose limits say it.
+    pub fn severity(&self, code: Code) -> Option<Severity> {
+        match code.setting() {
+            Setting::Severity(default) => self.severities.get(&code).copied().unwrap_or(Some(default)),
+            Setting::Fixed(severity) => Some(severity),
+            Setting::Limits => None,
         }
-        let extension = |ext: &String| {
-            (1..=8).contains(&ext.len()) && ext.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-        };
-        if self.extensions.is_empty() || !self.extensions.iter().all(extension) {
-            return Err(DocumentTypesError::Extensions(self.code.clone()));
-        }
-        if self.max_size_bytes == 0 {
-            return Err(DocumentTypesError::Size(self.code.clone()));
-        }
-        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_shipped_table_is_valid_and_covers_every_category() {
-        let types = DocumentTypes::from_toml(DEFAULT_TABLE).unwrap();
-        for category in Category::ALL {
-            assert!(
-                types.iter().any(|t| t.category == category),
-                "{}",
-                category.code()
-            );
-        }
-        let video = types.find("wvid").unwrap();
-        assert_eq!(video.category, Category::AssetAccount);
-        for ext in ["mp4", "MOV", "avi", "wmv", "mpg", "vob"] {
-            assert_eq!(video.extension(ext).unwrap(), ext.to_ascii_lowercase());
-        }
-        assert!(video.size(4 << 30).is_ok());
+fn bounded(text: &str) -> Result<(), DocumentTypesError> {
+    if text.len() > MAX_TABLE_BYTES {
+        return Err(DocumentTypesError::TooLarge);
     }
-
-    #[test]
-    fn refusals_list_what_is_allowed() {
-        let types = DocumentTypes::from_toml(DEFAULT_TABLE).unwrap();
-        let unknown = types.find("HOLIDAY").unwrap_err();
-        assert!(
-            unknown.code == "document_type" && unknown.en.contains("WVID") && unknown.zh.contains("WVID")
-        );
-        let exe = types.find("WVID").unwrap().extension("exe").unwrap_err();
-        assert!(exe.code == "extension" && exe.en.contains("mp4"));
-        assert_eq!(
-            types.find("WVID").unwrap().size(u64::MAX).unwrap_err().code,
-            "too_large"
-        );
-    }
-
-    #[test]
-    fn bad_tables_are_refused() {
-        let row = |code: &str, ext: &str, size: u64| {
-            format!(
-                "[[document_type]]\ncode={code:?}\ncategory=\"customer\"\nname_zh=\"x\"\nname_en=\"x\"\n\
-                 extensions=[{ext}]\nmax_size_bytes={size}\n"
-            )
-        };
-        let load = |rows: &str| DocumentTypes::from_toml(&format!("version = 1\n{rows}"));
-        assert!(load(&row("AB", "\"pdf\"", 1)).is_ok());
-        assert!(matches!(load(""), Err(DocumentTypesError::Empty)));
-        assert!(matches!(
-            load(&row("ab", "\"pdf\"", 1)),
-            Err(DocumentTypesError::Code(_))
-        ));
-        assert!(matches!(
-            load(&row("A_B", "\"pdf\"", 1)),
-            Err(DocumentTypesError::Code(_))
-        ));
-        assert!(matches!(
-            load(&row("AB", "", 1)),
-            Err(DocumentTypesError::Extensions(_))
-        ));
-        assert!(matches!(
-            load(&row("AB", "\".pdf\"", 1)),
-            Err(DocumentTypesError::Extensions(_))
-        ));
-        assert!(matches!(
-            load(&row("AB", "\"pdf\"", 0)),
-            Err(DocumentTypesError::Size(_))
-        ));
-        assert!(matches!(
-            load(&row("AB", "\"pdf\"", 1).repeat(2)),
-            Err(DocumentTypesError::Duplicate(_))
-        ));
-        assert!(matches!(load("colour = 1"), Err(DocumentTypesError::Toml(_))));
-        let other = row("AB", "\"pdf\"", 1).replace("\"customer\"", "\"misc\"");
-        assert!(matches!(load(&other), Err(DocumentTypesError::Toml(_))));
-    }
+    Ok(())
 }

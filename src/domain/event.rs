@@ -53,6 +53,18 @@ pub enum Kind {
     /// A declaration that came after sealing agreed or disagreed with what is sealed.
     #[serde(rename = "evidence.declared")]
     EvidenceDeclared,
+    /// A sealed version was inspected in the background.
+    #[serde(rename = "evidence.inspected")]
+    EvidenceInspected,
+    /// A contact sheet or playback copy was made from a sealed version. Never instead of the original.
+    #[serde(rename = "derived.made")]
+    DerivedMade,
+    /// An operator asked for a background inspection, and the copies made with it, again.
+    #[serde(rename = "inspection.requested")]
+    InspectionRequested,
+    /// Head office published a table of document types.
+    #[serde(rename = "document_types.published")]
+    DocumentTypesPublished,
     /// A fixity check ended.
     #[serde(rename = "fixity.checked")]
     FixityChecked,

@@ -6,6 +6,7 @@ pub mod commitment;
 pub mod customer;
 pub mod doctype;
 pub mod event;
+pub mod finding;
 pub mod hex;
 pub mod id;
 pub mod pattern;

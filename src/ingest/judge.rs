@@ -1,14 +1,15 @@
 //! The judge: what a complete body is, by its name, by what was declared about it, and by its structure.
 //!
 //! It changes nothing. Order: a temporary name isn't judged; a declaration is read; an evidence file must be named (by
-//! its path, or by a manifest), then proved complete (by a declared digest, or by its structure).
+//! its path, or by a manifest), then proved complete (by a declared digest, or by its structure). What passes is a
+//! candidate: `examine` has it inspected.
 
 use super::{
     Ingest,
     declare::{bagit, checksum, manifest},
     naming::{Naming, NamingFault, is_temporary_name, parse_date},
     settle::SettleError,
-    structure::{ReadSeek, Structure},
+    structure::{NO_STRUCTURE_CHECK, ReadSeek, Structure},
     taken::Taken,
     text::relative_path,
 };
@@ -16,10 +17,10 @@ use crate::{
     blob::staging::StagedBody,
     catalog::accessions::{self, DeclaredRow},
     crypto::BodyReader,
-    domain::{hex, reason::Reason},
+    domain::{doctype::DocumentTypes, hex, reason::Reason},
 };
 use serde_json::{Map, Value};
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 /// Bytes of a declaration file at the most.
 const DECLARATION_LIMIT_BYTES: usize = 4 * 1024 * 1024;
@@ -33,6 +34,8 @@ pub struct Identity {
     pub flow: String,
     /// Document type code.
     pub doctype: String,
+    /// The table it is judged by, from here to its verdict.
+    pub types: Arc<DocumentTypes>,
     /// Category code.
     pub category: &'static str,
     /// Sequence within flow and type.
@@ -73,8 +76,8 @@ pub enum Verdict {
     Wait(Reason),
     /// It can't become evidence as it is.
     Reject(Reason),
-    /// It is evidence.
-    Evidence(Identity),
+    /// It is named and all there, as far as declarations and structure tell; inspection has the last word.
+    Candidate(Box<Candidate>),
     /// It speaks of other files.
     Declaration {
         /// `manifest`, `checksum`, `bag_manifest` or `bag_tag`.
@@ -82,6 +85,17 @@ pub enum Verdict {
         /// What it says.
         rows: Vec<DeclaredFile>,
     },
+}
+
+/// What may become evidence when it is inspected.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What it is.
+    pub identity: Identity,
+    /// The document types that it is judged by, to the end.
+    pub types: Arc<DocumentTypes>,
+    /// Why its structure couldn't tell whether it is all there: then inspection must.
+    pub unproved: Option<Reason>,
 }
 
 /// The words for a digest that isn't the declared one, both shown.
@@ -124,6 +138,14 @@ fn incomplete(have: u64, declared: Option<u64>) -> Reason {
     )
 }
 
+fn candidate(identity: Identity, types: Arc<DocumentTypes>, unproved: Option<Reason>) -> Verdict {
+    Verdict::Candidate(Box::new(Candidate {
+        identity,
+        types,
+        unproved,
+    }))
+}
+
 impl Ingest {
     /// Judges a complete body.
     ///
@@ -134,18 +156,19 @@ impl Ingest {
         if is_temporary_name(claim.file_name()) {
             return Ok(Verdict::Temporary);
         }
+        let types = self.rules.types.current();
         if let Some(form) = declaration_form(claim.file_name()) {
-            return self.read_declaration(taken, form);
+            return self.read_declaration(taken, form, &types);
         }
         let declared = self
             .catalogue
             .read(|connection| accessions::declared(connection, &claim.person, &claim.path))?;
-        let naming = match self.name(taken, declared.as_ref()) {
+        let naming = match self.name(taken, declared.as_ref(), &types) {
             Ok(naming) => naming,
             Err(NamingFault::Unrecognised(reason)) => return Ok(Verdict::Wait(reason)),
             Err(NamingFault::Refused { reason, .. }) => return Ok(Verdict::Reject(reason)),
         };
-        let doctype = match self.rules.types.find(&naming.doctype) {
+        let doctype = match types.find(&naming.doctype) {
             Ok(doctype) => doctype,
             Err(reason) => return Ok(Verdict::Reject(reason)),
         };
@@ -157,6 +180,7 @@ impl Ingest {
             customer: naming.customer.as_str().to_owned(),
             flow: naming.flow.as_str().to_owned(),
             doctype: naming.doctype.clone(),
+            types: Arc::clone(&types),
             category: doctype.category.code(),
             seq: naming.seq,
             date: naming.date.map(|date| {
@@ -172,14 +196,12 @@ impl Ingest {
             structure: structure.code().to_owned(),
         };
         if let Some((row, sha256)) = declared.as_ref().and_then(|row| Some((row, row.sha256?))) {
-            return Ok(match self.against(taken, row, &sha256, &structure) {
-                None => {
-                    identity.grade = "declared";
-                    identity.declaration = Some(row.declaration.clone());
-                    Verdict::Evidence(identity)
-                }
-                Some(verdict) => verdict,
-            });
+            if let Some(verdict) = self.against(taken, row, &sha256, &structure) {
+                return Ok(verdict);
+            }
+            identity.grade = "declared";
+            identity.declaration = Some(row.declaration.clone());
+            return Ok(candidate(identity, types, None));
         }
         if let Some(verdict) = declared
             .as_ref()
@@ -192,7 +214,10 @@ impl Ingest {
                 if bag {
                     identity.grade = "declared";
                 }
-                Verdict::Evidence(identity)
+                candidate(identity, types, None)
+            }
+            Structure::Unknown { reason } if reason.code == NO_STRUCTURE_CHECK => {
+                candidate(identity, types, Some(reason))
             }
             Structure::Incomplete { reason } | Structure::Unknown { reason } => Verdict::Wait(reason),
             Structure::Damaged { reason } => Verdict::Reject(reason),
@@ -222,11 +247,16 @@ impl Ingest {
     }
 
     /// Names a body by what a manifest says of it, else by its path.
-    fn name(&self, taken: &Taken, declared: Option<&DeclaredRow>) -> Result<Naming, NamingFault> {
-        let by_path =
-            self.rules
-                .templates
-                .parse(&taken.claim.components(), &self.rules.numbers, &self.rules.types);
+    fn name(
+        &self,
+        taken: &Taken,
+        declared: Option<&DeclaredRow>,
+        types: &DocumentTypes,
+    ) -> Result<Naming, NamingFault> {
+        let by_path = self
+            .rules
+            .templates
+            .parse(&taken.claim.components(), &self.rules.numbers, types);
         let Some(row) = declared else { return by_path };
         let fields = row_fields(&row.fields);
         let text = |name: &str| fields.get(name).and_then(Value::as_str);
@@ -244,7 +274,7 @@ impl Ingest {
             .get("seq")
             .and_then(Value::as_u64)
             .and_then(|seq| u32::try_from(seq).ok());
-        let doctype = self.rules.types.find(doctype).map_err(unrecognised)?;
+        let doctype = types.find(doctype).map_err(unrecognised)?;
         Ok(Naming {
             customer: self
                 .rules
@@ -272,7 +302,12 @@ impl Ingest {
             .check(&mut content as &mut dyn ReadSeek, taken.size_bytes, ext))
     }
 
-    fn read_declaration(&self, taken: &Taken, form: Form) -> Result<Verdict, SettleError> {
+    fn read_declaration(
+        &self,
+        taken: &Taken,
+        form: Form,
+        types: &DocumentTypes,
+    ) -> Result<Verdict, SettleError> {
         if taken.size_bytes > DECLARATION_LIMIT_BYTES as u64 {
             return Ok(Verdict::Reject(Reason::new(
                 "declaration_too_large",
@@ -284,7 +319,7 @@ impl Ingest {
         let bytes = BodyReader::open(&taken.file_key()?, body)?.read_all(DECLARATION_LIMIT_BYTES)?;
         let folder = taken.claim.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Ok(
-            match self.parse_declaration(form, &bytes, folder, taken.claim.file_name()) {
+            match self.parse_declaration(form, &bytes, folder, taken.claim.file_name(), types) {
                 Ok(rows) => Verdict::Declaration {
                     form: form.name(),
                     rows,
@@ -300,6 +335,7 @@ impl Ingest {
         bytes: &[u8],
         folder: &str,
         file_name: &str,
+        types: &DocumentTypes,
     ) -> Result<Vec<DeclaredFile>, Reason> {
         let at = |path: &str| {
             if folder.is_empty() {
@@ -310,8 +346,8 @@ impl Ingest {
         };
         match form {
             Form::Manifest => {
-                let rows = manifest::parse(bytes, &self.rules.numbers, &self.rules.types)
-                    .map_err(|error| error.reason)?;
+                let rows =
+                    manifest::parse(bytes, &self.rules.numbers, types).map_err(|error| error.reason)?;
                 Ok(rows
                     .into_iter()
                     .map(|row| {

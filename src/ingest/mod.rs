@@ -1,12 +1,13 @@
 //! Taking in: from a client's writes to an outcome that is committed.
 //!
 //! `naming`, `text`, `citizen_id`, `declare` and `structure` are pure; `upload` turns writes into a staged body; `judge`
-//! says what it is; `settle` commits that; `inbox` is what an uploader sees; `sweep` looks after what was left lying.
+//! says what it is; `examine` has it inspected; `settle` commits that; `inbox` is what an uploader sees; `sweep` looks after what was left lying.
 //!
 //! It must never hold an identity: nothing here can open what is sealed.
 
 pub mod citizen_id;
 pub mod declare;
+pub mod examine;
 pub mod fuzz;
 pub mod inbox;
 pub mod judge;
@@ -20,7 +21,7 @@ pub mod text;
 pub mod upload;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::{
     blob::{BlobError, layout::Layout, staging},
@@ -29,16 +30,17 @@ use crate::{
     custody::sequencer::Custody,
     domain::{
         customer::Numbers,
-        doctype::DocumentTypes,
+        doctype::CurrentTypes,
         time::{Clock, Zone},
     },
+    inspect::{gate::Gate, outcome::Inspection},
     seal::Sealer,
 };
 use locks::PathLocks;
 use naming::Templates;
 use ring::rand::SecureRandom;
 use settle::SettleError;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use structure::StructureCheck;
 use taken::{SidecarError, Taken};
 use upload::Tools;
@@ -49,8 +51,8 @@ pub struct Rules {
     pub templates: Templates,
     /// Patterns of customer and flow numbers.
     pub numbers: Numbers,
-    /// Document types.
-    pub types: DocumentTypes,
+    /// Document types: the newest version, which can change while the server runs.
+    pub types: Arc<CurrentTypes>,
     /// Hours that an incomplete upload stays resumable.
     pub waiting_hours: u32,
     /// Hours that a settled upload stays in view.
@@ -59,6 +61,12 @@ pub struct Rules {
     pub max_waiting_per_person: u32,
     /// Free bytes below which uploads are refused.
     pub reserve_bytes: u64,
+    /// How long a client waits for an inspection before it goes on behind a WAITING receipt.
+    pub close_wait: Duration,
+    /// Recordings are decoded wholly in the background.
+    pub deep: bool,
+    /// Everything gets an SM3 digest in the background.
+    pub sm3: bool,
 }
 
 /// Everything that taking in needs. One value for the whole server.
@@ -75,6 +83,8 @@ pub struct Ingest {
     pub staging_key: StagingKey,
     /// Writes bodies.
     pub tools: Tools,
+    /// Has everything looked at before it is sealed.
+    pub gate: Gate,
     /// Judges completeness where nothing was declared.
     pub structure: Box<dyn StructureCheck + Send + Sync>,
     /// The rules.
@@ -109,13 +119,33 @@ impl Ingest {
         Ok(staging::write_sidecar(&self.layout, &taken.id, &sealed, durable)?)
     }
 
+    /// Whether something is to be inspected deeper after it is sealed.
+    fn is_deep_due(&self, inspection: &Inspection) -> bool {
+        let recording = inspection
+            .report
+            .as_ref()
+            .is_some_and(|report| report.media.is_some());
+        self.rules.sm3 || (self.rules.deep && recording)
+    }
+
+    /// Keeps what opens a body after it is sealed, until its deep inspection is done.
+    pub(crate) fn write_deep_sidecar(&self, taken: &Taken) -> Result<(), SettleError> {
+        let sealed = taken.seal(&self.staging_key, self.random.as_ref())?;
+        Ok(staging::write_deep_sidecar(&self.layout, &taken.id, &sealed)?)
+    }
+
+    /// One that stays behind is found and removed at the next start.
+    fn remove_deep_sidecar(&self, id: &str) {
+        log_left_behind(staging::remove_deep_sidecar(&self.layout, id));
+    }
+
     /// A sidecar that stays behind is found and removed by the sweep.
     fn remove_sidecar(&self, id: &str) {
         log_left_behind(staging::remove_sidecar(&self.layout, id));
     }
 
     /// Removes a staged body that nobody was promised, or whose bytes stand elsewhere.
-    fn forget_staged(&self, id: &str) {
+    pub(crate) fn forget_staged(&self, id: &str) {
         self.remove_sidecar(id);
         log_left_behind(staging::StagedBody::open(&self.layout, id).and_then(staging::StagedBody::discard));
     }

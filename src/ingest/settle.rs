@@ -1,7 +1,7 @@
 //! Settling: from a complete staged body to an outcome that is committed. The straight line of an upload ends here.
 //!
 //! ```text
-//! received ──complete, named──▶ sealed | duplicate        (final)
+//! received ──named, complete, inspected──▶ sealed | duplicate   (final)
 //!    │ ├─────refused──────────▶ rejected                  (final, bytes kept aside)
 //!    │ ├─────resumed──────────▶ replaced                  (its bytes begin the new body)
 //!    │ ├─────removed──────────▶ withdrawn                 (final, bytes kept aside)
@@ -13,7 +13,8 @@
 
 use super::{
     Ingest,
-    judge::{self, DeclaredFile, Identity, Verdict},
+    examine::{Examined, WAITS_ON_US, inspecting},
+    judge::{self, Candidate, DeclaredFile, Identity, Verdict},
     taken::{Claim, SidecarError, Taken},
 };
 use crate::{
@@ -24,9 +25,14 @@ use crate::{
         id::new_id,
         reason::Reason,
     },
+    inspect::{
+        gate::{Look, Looked},
+        outcome::Inspection,
+    },
     seal::VersionId,
 };
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// Why an upload couldn't be settled. Its staged body and sidecar stay as they are.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +66,20 @@ pub enum Arrival {
     Interrupted,
 }
 
+/// How long a client waits for inspections, over everything that its CLOSE settles.
+#[derive(Clone, Copy)]
+pub(super) struct Patience(Instant);
+
+impl Patience {
+    pub(super) fn new(patience: Duration) -> Self {
+        Patience(Instant::now() + patience)
+    }
+
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
+}
+
 impl Ingest {
     /// Judges a complete body and commits the outcome. `resumed` is the accession whose bytes it begins with.
     ///
@@ -71,11 +91,12 @@ impl Ingest {
         resumed: Option<&str>,
         arrival: Arrival,
     ) -> Result<Committed, SettleError> {
+        let patience = Patience::new(self.rules.close_wait);
         let turn = self.locks.take(&taken.claim.person, &taken.claim.path);
-        let (committed, declared) = self.settle_locked(&taken, resumed, arrival)?;
+        let (committed, declared) = self.settle_locked(&taken, resumed, arrival, patience)?;
         drop(turn);
         for row in &declared {
-            if let Err(error) = self.judge_declared(&taken.id, &taken.claim, row) {
+            if let Err(error) = self.judge_declared(&taken.id, &taken.claim, row, patience) {
                 // The declaration stands; the sweep judges the file again.
                 tracing::warn!(%error, declaration = taken.id, "a declared file couldn't be judged again");
             }
@@ -89,17 +110,22 @@ impl Ingest {
         taken: &Taken,
         resumed: Option<&str>,
         arrival: Arrival,
+        patience: Patience,
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
-        let verdict = match (self.judge(taken)?, arrival) {
-            (Verdict::Reject(reason), Arrival::Interrupted) => Verdict::Wait(reason),
-            (verdict, _) => verdict,
-        };
         let mut declared = Vec::new();
-        let committed = match verdict {
+        let committed = match self.judge(taken)? {
             Verdict::Temporary => self.wait(taken, "temporary", None, resumed)?,
             Verdict::Wait(reason) => self.wait(taken, reason.code, Some(&reason), resumed)?,
-            Verdict::Reject(reason) => self.reject(taken, &reason, resumed, None)?,
-            Verdict::Evidence(identity) => self.seal(taken, identity, resumed)?,
+            Verdict::Reject(reason) => self.refuse(taken, &reason, None, resumed, arrival)?,
+            Verdict::Candidate(candidate) => {
+                match self.look(taken, &candidate.identity.ext, patience.left())? {
+                    Look::Done(looked) => {
+                        let examined = self.examined(&candidate, looked);
+                        self.settle_examined(taken, *candidate, examined, resumed, arrival)?
+                    }
+                    Look::GoesOn => self.wait(taken, inspecting().code, Some(&inspecting()), resumed)?,
+                }
+            }
             Verdict::Declaration { form, rows } => {
                 let committed = self.keep_declaration(taken, form, &rows, resumed)?;
                 declared = rows;
@@ -107,9 +133,68 @@ impl Ingest {
             }
         };
         if let Some(old) = resumed {
-            self.forget_staged(old);
+            self.forget_replaced(old)?;
         }
         Ok((committed, declared))
+    }
+
+    /// Settles a waiting upload by what was seen of it. The caller holds the path.
+    pub(super) fn settle_seen(&self, taken: &Taken, looked: Looked) -> Result<(), SettleError> {
+        // Judged again: what was declared or renamed while it was looked at counts.
+        match self.judge(taken)? {
+            Verdict::Candidate(candidate) => {
+                let examined = self.examined(&candidate, looked);
+                self.settle_examined(taken, *candidate, examined, None, Arrival::Closed)?;
+            }
+            Verdict::Temporary => drop(self.wait(taken, "temporary", None, None)?),
+            Verdict::Wait(reason) => drop(self.wait(taken, reason.code, Some(&reason), None)?),
+            Verdict::Reject(reason) => drop(self.reject(taken, &reason, None, None, None)?),
+            Verdict::Declaration { form, rows } => drop(self.keep_declaration(taken, form, &rows, None)?),
+        }
+        Ok(())
+    }
+
+    fn settle_examined(
+        &self,
+        taken: &Taken,
+        candidate: Candidate,
+        examined: Examined,
+        resumed: Option<&str>,
+        arrival: Arrival,
+    ) -> Result<Committed, SettleError> {
+        match examined {
+            Examined::Evidence(inspection) => self.seal(taken, candidate.identity, inspection, resumed),
+            Examined::Reject(reason, inspection) => {
+                self.refuse(taken, &reason, Some(&inspection), resumed, arrival)
+            }
+            Examined::Wait(reason) => self.wait(taken, reason.code, Some(&reason), resumed),
+        }
+    }
+
+    /// Rejects, or waits when its client hadn't its full say.
+    fn refuse(
+        &self,
+        taken: &Taken,
+        reason: &Reason,
+        inspection: Option<&Inspection>,
+        resumed: Option<&str>,
+        arrival: Arrival,
+    ) -> Result<Committed, SettleError> {
+        match arrival {
+            Arrival::Closed => self.reject(taken, reason, inspection, resumed, None),
+            Arrival::Interrupted => self.wait(taken, reason.code, Some(reason), resumed),
+        }
+    }
+
+    /// Removes the body that a new one took in. One that was sealed in between is evidence and stays.
+    fn forget_replaced(&self, old: &str) -> Result<(), SettleError> {
+        let row = self
+            .catalogue
+            .read(|connection| accessions::by_id(connection, old))?;
+        if row.is_some_and(|row| row.state == "replaced") {
+            self.forget_staged(old);
+        }
+        Ok(())
     }
 
     fn wait(
@@ -126,8 +211,12 @@ impl Ingest {
         }
         let waiting_ms = i64::from(self.rules.waiting_hours) * 3_600_000;
         let place = self.sealer.registry(self.new_id()?);
+        let expires = !WAITS_ON_US.contains(&code);
         Ok(self.custody.commit(move |turn: &Turn<'_>| {
-            let draft = draft.fact("expires_ms", turn.time_ms.saturating_add(waiting_ms));
+            let draft = match expires {
+                true => draft.fact("expires_ms", turn.time_ms.saturating_add(waiting_ms)),
+                false => draft,
+            };
             Ok(Proposed {
                 draft,
                 place: Some(place),
@@ -140,10 +229,14 @@ impl Ingest {
         &self,
         taken: &Taken,
         reason: &Reason,
+        inspection: Option<&Inspection>,
         resumed: Option<&str>,
         actor: Option<&str>,
     ) -> Result<Committed, SettleError> {
         let mut draft = with_reason(draft(Kind::AccessionRejected, taken, resumed), reason);
+        if let Some(inspection) = inspection {
+            draft = inspection.write(draft);
+        }
         if let Some(actor) = actor {
             draft.actor = actor.to_owned();
         }
@@ -204,12 +297,17 @@ impl Ingest {
         &self,
         taken: &Taken,
         identity: Identity,
+        inspection: Inspection,
         resumed: Option<&str>,
     ) -> Result<Committed, SettleError> {
         let evidence_id = self.new_id()?;
         let record_id = self.new_id()?;
         let file_key = taken.file_key()?;
-        let sealed = draft(Kind::EvidenceSealed, taken, resumed);
+        let mut sealed = inspection.write(draft(Kind::EvidenceSealed, taken, resumed));
+        if self.is_deep_due(&inspection) {
+            self.write_deep_sidecar(taken)?;
+            sealed = sealed.fact("deep", "due");
+        }
         let duplicate = draft(Kind::AccessionDuplicate, taken, resumed);
         let sealer = self.sealer.clone();
         let body = taken.clone();
@@ -277,6 +375,7 @@ impl Ingest {
         })?;
         if committed.leaf.kind == Kind::AccessionDuplicate {
             // The same bytes stand sealed; this copy was never promised to anybody else.
+            self.remove_deep_sidecar(&taken.id);
             self.forget_staged(&taken.id);
         } else {
             self.remove_sidecar(&taken.id);
@@ -301,6 +400,7 @@ impl Ingest {
         declaration: &str,
         claim: &Claim,
         row: &DeclaredFile,
+        patience: Patience,
     ) -> Result<(), SettleError> {
         let _turn = self.locks.take(&claim.person, &row.path);
         let found = self.catalogue.read(|connection| {
@@ -310,7 +410,7 @@ impl Ingest {
         match accession.state.as_str() {
             "received" => {
                 let taken = self.read_sidecar(&accession.id)?;
-                self.settle_locked(&taken, None, Arrival::Closed)?;
+                self.settle_locked(&taken, None, Arrival::Closed, patience)?;
             }
             "sealed" => self.declare_sealed(declaration, claim, &accession, row)?,
             _ => {}
@@ -365,7 +465,7 @@ impl Ingest {
     ///
     /// # Errors
     /// When there is no randomness.
-    pub(super) fn new_id(&self) -> Result<String, crate::crypto::RandomError> {
+    pub(crate) fn new_id(&self) -> Result<String, crate::crypto::RandomError> {
         new_id(self.random.as_ref(), self.clock.now_ms()).map_err(|_| crate::crypto::RandomError)
     }
 }

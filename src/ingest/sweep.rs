@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     blob::{StagedBody, staging},
-    catalog::{accessions, placements},
+    catalog::{accessions, inspections, placements},
     crypto::BodyReader,
     domain::reason::Reason,
 };
@@ -35,18 +35,26 @@ impl Ingest {
     /// # Errors
     /// When staging or the catalogue can't be read.
     pub fn salvage(&self) -> Result<Salvage, SettleError> {
-        let (received, moving) = self.catalogue.read(|connection| {
+        let (received, moving, due) = self.catalogue.read(|connection| {
             Ok((
                 accessions::received_ids(connection)?,
                 placements::staged(connection)?,
+                inspections::due_accessions(connection)?,
             ))
         })?;
         let received: HashSet<String> = received.into_iter().collect();
         let moving: HashSet<String> = moving.into_iter().collect();
+        let due: HashSet<String> = due.into_iter().collect();
         let mut outcome = Salvage::default();
         let mut present = HashSet::new();
         for staged in staging::list(&self.layout)?.accessions {
             let id = staged.accession_id;
+            if staged.has_deep_sidecar && !due.contains(&id) {
+                self.remove_deep_sidecar(&id);
+            }
+            if staged.body_bytes.is_none() && !staged.has_sidecar {
+                continue;
+            }
             if received.contains(&id) {
                 if staged.body_bytes.is_some() && staged.has_sidecar && self.read_sidecar(&id).is_ok() {
                     present.insert(id);
@@ -137,6 +145,7 @@ impl Ingest {
         {
             self.settle(self.read_sidecar(&row.id)?, None, Arrival::Closed)?;
         }
+        self.look_again(BATCH)?;
         let now_ms = self.clock.now_ms();
         for row in self
             .catalogue
@@ -157,7 +166,7 @@ impl Ingest {
                 ),
                 format!("{hours} 小时内未补全，已收到的部分另行保存；请重新上传完整文件"),
             );
-            self.reject(&self.read_sidecar(&row.id)?, &reason, None, Some("system"))?;
+            self.reject(&self.read_sidecar(&row.id)?, &reason, None, None, Some("system"))?;
         }
         Ok(())
     }

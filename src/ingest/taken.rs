@@ -6,6 +6,7 @@
 
 use super::upload::Finished;
 use crate::{
+    catalog::search::Evidence,
     crypto::{FileKey, StagingKey, staging_key::StagingKeyError},
     domain::hex,
     seal::StagedBody,
@@ -106,6 +107,30 @@ impl Taken {
             stored_blake3: String::new(),
             complete: false,
             resumes,
+        }
+    }
+
+    /// What opens a version that is sealed already, for its inspection in the background.
+    pub fn of_sealed(row: &Evidence, file_key: &FileKey) -> Self {
+        Taken {
+            id: row.accession.clone(),
+            claim: Claim {
+                person: row.person.clone(),
+                branch: row.branch.clone(),
+                key_fingerprint: row.key_fingerprint.clone(),
+                path: row.file_name.clone(),
+                path_raw: hex::encode(row.file_name.as_bytes()),
+                mtime_s: None,
+                started_ms: row.started_ms,
+            },
+            file_key: KeyText(hex::encode(file_key.expose())),
+            size_bytes: row.size_bytes.unsigned_abs(),
+            sha256: row.sha256.clone(),
+            chunk_root: row.chunk_root.clone(),
+            stored_size_bytes: row.stored_size_bytes.unsigned_abs(),
+            stored_blake3: row.stored_blake3.clone(),
+            complete: true,
+            resumes: None,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The whole flow of an upload over a real store, catalogue and log, without SSH: clients come in `tests/it`.
 
+mod examined;
+
 use super::inbox::{Inbox, Uploader};
 use crate::{
     blob::{Layout, staging},
@@ -7,6 +9,7 @@ use crate::{
     config::{Config, IngestConfig, KeysConfig, SshConfig, VaultConfig},
     crypto::{BodyReader, Identity, StagingKey, header},
     domain::{event::Draft, event::Kind, hex},
+    inspect::testing::Passes,
     server::VaultHandle,
     sftp::space::{Attributes, FileSpace, SpaceErrorKind, VirtualPath, WriteMode},
     tlog::{
@@ -33,14 +36,14 @@ const RESUME: WriteMode = WriteMode {
     read: false,
 };
 
-struct Fixture {
-    folder: TempDir,
-    config: Config,
-    identity: Identity,
+pub(crate) struct Fixture {
+    pub(crate) folder: TempDir,
+    pub(crate) config: Config,
+    pub(crate) identity: Identity,
 }
 
 impl Fixture {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let random = SystemRandom::new();
         let layout = Layout::new(folder.path());
@@ -69,6 +72,7 @@ impl Fixture {
             },
             ssh: SshConfig::default(),
             ingest: IngestConfig::default(),
+            inspect: crate::config::InspectConfig::default(),
         };
         Fixture {
             folder,
@@ -77,13 +81,15 @@ impl Fixture {
         }
     }
 
-    fn open(&self) -> VaultHandle {
-        let vault = VaultHandle::open(self.config.clone(), "a test").unwrap();
+    pub(crate) fn open(&self) -> VaultHandle {
+        let vault =
+            VaultHandle::open_inspected_by(self.config.clone(), "a test", std::sync::Arc::new(Passes))
+                .unwrap();
         vault.ingest.salvage().unwrap();
         vault
     }
 
-    fn inbox(&self, vault: &VaultHandle) -> Inbox {
+    pub(crate) fn inbox(&self, vault: &VaultHandle) -> Inbox {
         let uploader = Uploader {
             person: "01jzzzzzzzzzzzzzzzzzzzzzzz".to_owned(),
             branch: "0101".to_owned(),
@@ -92,12 +98,12 @@ impl Fixture {
         Inbox::new(vault.ingest.clone(), vault.open_paths.clone(), uploader)
     }
 
-    fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         Layout::new(self.folder.path())
     }
 
     /// What is sealed, decrypted with the vault's identity.
-    fn content(&self, evidence: &search::Evidence) -> Vec<u8> {
+    pub(crate) fn content(&self, evidence: &search::Evidence) -> Vec<u8> {
         let version = u32::try_from(evidence.version).unwrap();
         let header = fs::read(self.layout().header(&evidence.id, version).unwrap()).unwrap();
         let file_key = header::unwrap(&header, std::slice::from_ref(&self.identity)).unwrap();
@@ -125,7 +131,7 @@ fn path(text: &str) -> VirtualPath {
 }
 
 /// A JPEG as far as structure goes, of any length.
-fn jpeg(length: usize) -> Vec<u8> {
+pub(crate) fn jpeg(length: usize) -> Vec<u8> {
     let mut bytes = vec![
         0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0xFF, 0xC0, 0,
         11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0, 0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0,
@@ -135,7 +141,7 @@ fn jpeg(length: usize) -> Vec<u8> {
     bytes
 }
 
-fn put(inbox: &mut Inbox, name: &str, bytes: &[u8]) -> crate::sftp::space::Result<()> {
+pub(crate) fn put(inbox: &mut Inbox, name: &str, bytes: &[u8]) -> crate::sftp::space::Result<()> {
     let mut file = inbox.open_write(&path(name), CREATE, &Attributes::default())?;
     for (at, piece) in bytes.chunks(32 * 1024).enumerate() {
         file.write(at as u64 * 32 * 1024, piece.to_vec())?;
@@ -143,7 +149,7 @@ fn put(inbox: &mut Inbox, name: &str, bytes: &[u8]) -> crate::sftp::space::Resul
     file.close()
 }
 
-fn all(vault: &VaultHandle) -> Vec<search::Evidence> {
+pub(crate) fn all(vault: &VaultHandle) -> Vec<search::Evidence> {
     vault.settle_placements();
     vault
         .catalogue
@@ -511,10 +517,11 @@ fn a_stopped_log_stays_stopped_over_restarts() {
     let draft = Draft::new(Kind::AccessRefused, vault.new_id().unwrap(), "system");
     assert!(vault.commit(draft).is_err());
     vault.close();
-    let refused = VaultHandle::open(fixture.config.clone(), "a test")
-        .err()
-        .unwrap()
-        .to_string();
+    let refused =
+        VaultHandle::open_inspected_by(fixture.config.clone(), "a test", std::sync::Arc::new(Passes))
+            .err()
+            .unwrap()
+            .to_string();
     assert!(refused.contains("another history was seen"), "{refused}");
     fs::remove_file(fixture.layout().log_stopped()).unwrap();
     fixture.open().close();

@@ -120,8 +120,8 @@ pub struct Tools {
     pub limit_bytes: u64,
 }
 
-/// A body being written.
-struct Body {
+/// A body being written, front to back: an upload's, or that of a copy made from an original.
+pub(crate) struct Body {
     staged: StagedBody,
     id: String,
     file_key: FileKey,
@@ -379,8 +379,12 @@ impl Upload {
 
 impl Body {
     fn create(tools: &Tools) -> Result<Self, UploadError> {
+        Self::create_under(tools, FileKey::generate(tools.random.as_ref())?)
+    }
+
+    /// A body under a given key, with a fresh salt.
+    pub(crate) fn create_under(tools: &Tools, file_key: FileKey) -> Result<Self, UploadError> {
         let id = (tools.new_id)()?;
-        let file_key = FileKey::generate(tools.random.as_ref())?;
         let writer = BodyWriter::create(&file_key, tools.random.as_ref())?;
         let staged = StagedBody::create(&tools.layout, &id)?;
         let mut out = Vec::new();
@@ -397,7 +401,18 @@ impl Body {
         })
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
+    /// Plaintext bytes so far.
+    pub(crate) fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Removes it. Nothing of it was promised to anybody.
+    pub(crate) fn discard(self) {
+        let _ = self.staged.discard();
+    }
+
+    /// Takes plaintext.
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
         self.digests.update(bytes);
         self.writer.push(bytes, &mut self.out)?;
         self.length += bytes.len() as u64;
@@ -422,7 +437,8 @@ impl Body {
         Ok((self.staged, self.file_key, self.length))
     }
 
-    fn finish(mut self) -> Result<Finished, UploadError> {
+    /// Completes the body; it is durable when this returns.
+    pub(crate) fn finish(mut self) -> Result<Finished, UploadError> {
         self.writer.finish(&mut self.out)?;
         self.staged.append(&self.out)?;
         self.stored.update(&self.out);

@@ -91,6 +91,26 @@ impl Sealer {
         })
     }
 
+    /// The file of a copy made from a sealed version: a body under that version's own file key, which its header opens.
+    /// The staged body's id is the event's.
+    pub fn derived(&self, body: StagedBody, version: VersionId) -> Place {
+        let sealer = self.clone();
+        Box::new(move |_| {
+            let VersionId {
+                customer,
+                evidence,
+                version,
+            } = &version;
+            let target = sealer
+                .layout
+                .derived(customer, evidence, *version, &body.accession);
+            Ok(vec![Placement {
+                target: sealer.relative(target)?,
+                source: body.source(),
+            }])
+        })
+    }
+
     /// The files of what is kept aside: rejected, withdrawn, a declaration.
     pub fn kept(&self, body: StagedBody, file_key: FileKey) -> Place {
         let sealer = self.clone();

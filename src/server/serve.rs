@@ -7,6 +7,7 @@ use crate::{
     config::{Config, SshConfig},
     custody::log_view::LogView,
     ingest::Ingest,
+    inspect::process::{self, WorkerSettings},
     ssh::{
         Server, Sessions, SshSettings, StartError,
         host_keys::{self, HostKeyError},
@@ -49,6 +50,12 @@ pub enum ServeError {
     /// The listener can't be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The inspectors can't be used as the configuration demands.
+    #[error(
+        "the inspectors: {0}. Every upload is inspected in a sandbox; inspect.require_seccomp = false goes without the \
+         system call filter where the whole server is confined otherwise"
+    )]
+    Inspectors(String),
     /// The runtime, the control socket or signals failed.
     #[error("{what}: {error}")]
     System {
@@ -73,7 +80,8 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
         config.ssh.listen,
         Duration::from_secs(config.ssh.stop_grace_seconds),
     );
-    let vault = VaultHandle::open(config, "muniment serve")?;
+    check_sandbox(&config)?;
+    let mut vault = VaultHandle::open(config, "muniment serve")?;
     let salvage = vault.ingest.salvage().map_err(VaultError::from)?;
     if salvage != crate::ingest::sweep::Salvage::default() {
         tracing::info!(
@@ -83,6 +91,7 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
             "staging was put in order"
         );
     }
+    vault.inspect_in_background()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -130,6 +139,23 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
 }
 
 /// Looks after waiting uploads until it is aborted.
+/// Starts both workers once, and says which layers of their sandbox this host hasn't.
+fn check_sandbox(config: &Config) -> Result<(), ServeError> {
+    let failed = |error: &dyn std::fmt::Display| ServeError::Inspectors(error.to_string());
+    let settings = WorkerSettings::from_config(&config.inspect).map_err(|error| failed(&error))?;
+    let layers = process::probe(&settings).map_err(|error| failed(&error))?;
+    for layer in layers.iter().filter(|layer| !layer.holds) {
+        tracing::warn!(
+            layer = layer.name,
+            why = layer.detail,
+            "the inspectors' sandbox goes without a layer"
+        );
+    }
+    let held = layers.iter().filter(|layer| layer.holds).count();
+    tracing::info!(held, of = layers.len(), "the inspectors' sandbox holds");
+    Ok(())
+}
+
 async fn sweep(ingest: Arc<Ingest>) {
     let mut interval = tokio::time::interval(SWEEP_INTERVAL);
     loop {

@@ -33,6 +33,8 @@ const OWN: [&str; 7] = [
     "data/custody.json",
     "data/VERIFY.txt",
 ];
+/// Where copies made from the original lie.
+const DERIVED: &str = "data/derived/";
 const DECLARATION: &[u8] = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
 
 /// Checks the bag at `root`. `key_file` is where the log's key was read from.
@@ -49,7 +51,7 @@ pub fn check(
     let payload = manifests(root, progress, &mut report)?;
     let originals: Vec<&String> = payload
         .keys()
-        .filter(|path| !OWN.contains(&path.as_str()))
+        .filter(|path| !OWN.contains(&path.as_str()) && !path.starts_with(DERIVED))
         .collect();
     let original = match originals.as_slice() {
         [path] => Some(input::digest_original(&root.join(path), progress)?),
@@ -69,6 +71,12 @@ pub fn check(
         report.limit(
             "data/custody.json",
             "an extract that the vault made; this receipt doesn't prove it",
+        );
+    }
+    if payload.keys().any(|path| path.starts_with(DERIVED)) {
+        report.limit(
+            "data/derived",
+            "copies that the vault made for viewing; this receipt doesn't prove them",
         );
     }
     report.meaning = checked.report.meaning.clone();

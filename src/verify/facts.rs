@@ -151,10 +151,25 @@ fn rule_of(kind: Kind) -> Rule {
                 ("chunk_root", Digest),
                 ("date", Ordinal),
                 ("declaration", Id),
+                ("verdict", Word(&["accepted", "needs_review"])),
+                ("findings", Texts),
+                ("types_version", Count),
+                ("inspector", Text),
+                ("deep", Word(&["due"])),
             ],
             &["path", "customer", "flow", "seq"],
         ),
-        Kind::AccessionRejected => accession(&[("reason", Text)], &[("replaces", Id)], &["path"]),
+        Kind::AccessionRejected => accession(
+            &[("reason", Text)],
+            &[
+                ("replaces", Id),
+                ("verdict", Word(&["rejected"])),
+                ("findings", Texts),
+                ("types_version", Count),
+                ("inspector", Text),
+            ],
+            &["path"],
+        ),
         Kind::AccessionDuplicate => accession(
             &[("of", Count), ("evidence", Id), ("version", Ordinal)],
             &[("replaces", Id)],
@@ -181,6 +196,48 @@ fn rule_of(kind: Kind) -> Rule {
             ],
             &[("reason", Text)],
             &["path"],
+        ),
+        Kind::EvidenceInspected => rule(
+            &[
+                ("evidence", Id),
+                ("version", Ordinal),
+                ("of", Count),
+                ("due", Count),
+                ("tier", Word(&["deep"])),
+                ("verdict", Word(&["accepted", "needs_review"])),
+                ("findings", Texts),
+                ("types_version", Count),
+                ("sha256", Digest),
+                ("size_bytes", Count),
+                ("branch", Text),
+                ("person", Id),
+                ("key", Text),
+            ],
+            &[("inspector", Text), ("sm3", Digest)],
+            &["path"],
+        ),
+        Kind::DerivedMade => rule(
+            &[
+                ("evidence", Id),
+                ("version", Ordinal),
+                ("of", Count),
+                ("form", Word(&["contact_sheet", "playback"])),
+                ("media_type", Text),
+                ("original_sha256", Digest),
+                ("size_bytes", Count),
+                ("sha256", Digest),
+                ("stored_size_bytes", Count),
+                ("stored_blake3", Digest),
+                ("made_by", Text),
+            ],
+            &[],
+            &[],
+        ),
+        Kind::InspectionRequested => rule(&[("evidence", Id), ("version", Ordinal), ("of", Count)], &[], &[]),
+        Kind::DocumentTypesPublished => rule(
+            &[("version", Ordinal), ("sha256", Digest), ("types", Ordinal)],
+            &[],
+            &[],
         ),
         Kind::FixityChecked => rule(
             &[
@@ -269,6 +326,23 @@ pub fn faults(leaf: &Leaf) -> Vec<String> {
             let agrees = leaf.text("declared_sha256") == leaf.text("sha256");
             if agrees != (leaf.text("result") == Some("match")) {
                 faults.push("'result' contradicts the two digests".to_owned());
+            }
+        }
+        Kind::EvidenceInspected => {
+            let accepted = leaf.text("verdict") == Some("accepted");
+            let none = leaf
+                .data
+                .get("findings")
+                .and_then(Value::as_array)
+                .is_some_and(Vec::is_empty);
+            if none && !accepted {
+                faults.push("'verdict' asks for a person's look, but there are no 'findings'".to_owned());
+            }
+        }
+        Kind::DerivedMade => {
+            let (size, stored) = (count(leaf, "size_bytes"), count(leaf, "stored_size_bytes"));
+            if size.map(body_bytes) != stored {
+                faults.push("'stored_size_bytes' isn't the size of the body of such a copy".to_owned());
             }
         }
         _ => {}

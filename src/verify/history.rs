@@ -24,6 +24,8 @@ pub struct History<'a> {
     /// The last version of each piece of evidence, and its leaf.
     last: HashMap<[u8; 26], (u64, u64)>,
     untracked: u64,
+    /// The last published version of the document types.
+    types_version: u64,
     bundle: Option<(u64, Vec<Vec<u8>>)>,
     leaves: u64,
     sealed: u64,
@@ -40,6 +42,7 @@ impl<'a> History<'a> {
             limit,
             last: HashMap::new(),
             untracked: 0,
+            types_version: 0,
             bundle: None,
             leaves: 0,
             sealed: 0,
@@ -79,7 +82,12 @@ impl<'a> History<'a> {
         self.last_ms = leaf.time_ms;
         match leaf.kind {
             Kind::EvidenceSealed => self.sealed(index, &leaf),
-            Kind::AccessionDuplicate | Kind::EvidenceDeclared => self.points_back(index, &leaf),
+            Kind::AccessionDuplicate | Kind::EvidenceDeclared | Kind::EvidenceInspected => {
+                self.points_back(index, &leaf, "sha256", &["size_bytes"])
+            }
+            Kind::DerivedMade => self.points_back(index, &leaf, "original_sha256", &[]),
+            Kind::InspectionRequested => self.points_back(index, &leaf, "", &[]),
+            Kind::DocumentTypesPublished => self.published(index, &leaf),
             Kind::AccessRead => self.read(index, &leaf),
             _ => {}
         }
@@ -118,6 +126,24 @@ impl<'a> History<'a> {
 
     fn fault(&mut self, index: u64, detail: String) {
         self.report.failed(format!("leaf {index}"), detail);
+    }
+
+    /// Versions of the document types are 1, 2, 3…, so that the number which judged a file names one table.
+    fn published(&mut self, index: u64, leaf: &Leaf) {
+        let Some(version) = facts::count(leaf, "version") else {
+            return;
+        };
+        let expected = self.types_version + 1;
+        if version != expected {
+            self.fault(
+                index,
+                format!(
+                    "version {version} of the document types follows version {}",
+                    self.types_version
+                ),
+            );
+        }
+        self.types_version = version;
     }
 
     fn sealed(&mut self, index: u64, leaf: &Leaf) {
@@ -164,15 +190,17 @@ impl<'a> History<'a> {
         }
     }
 
-    /// `of` is the leaf that sealed the same bytes as the same version.
-    fn points_back(&mut self, index: u64, leaf: &Leaf) {
+    /// `of` is the leaf that sealed the same version, with the digest that `digest` names (if any) and equal facts.
+    fn points_back(&mut self, index: u64, leaf: &Leaf, digest: &str, also: &[&str]) {
         let Some(of) = facts::count(leaf, "of") else {
             return;
         };
         let same = |sealed: &Leaf| {
             sealed.kind == Kind::EvidenceSealed
-                && ["evidence", "version", "sha256", "size_bytes"]
+                && (digest.is_empty() || sealed.data.get("sha256") == leaf.data.get(digest))
+                && ["evidence", "version"]
                     .iter()
+                    .chain(also)
                     .all(|name| sealed.data.get(*name) == leaf.data.get(*name))
         };
         self.held_against(index, of, "of", same);

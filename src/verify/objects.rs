@@ -16,7 +16,7 @@ use crate::{
     tlog::store::LogDir,
 };
 use std::{
-    collections::{BTreeMap, btree_map::Entry},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     path::{Path, PathBuf},
 };
 
@@ -24,6 +24,8 @@ use std::{
 struct Folder {
     path: PathBuf,
     versions: u64,
+    /// Ids of the copies made from it.
+    derived: BTreeSet<String>,
 }
 
 /// Checks the bodies under `objects` against the log in `dir`. `progress` is told of every piece of bytes read.
@@ -49,6 +51,8 @@ pub fn check(
     let mut each = |index: u64, leaf: &Leaf| {
         if leaf.kind == Kind::EvidenceSealed {
             store.body(index, leaf, progress);
+        } else if leaf.kind == Kind::DerivedMade {
+            store.derived(index, leaf, progress);
         }
     };
     let options = Options {
@@ -101,7 +105,11 @@ impl Store<'_> {
                 }
                 match self.folders.entry(name(&path)) {
                     Entry::Vacant(vacant) => {
-                        vacant.insert(Folder { path, versions: 0 });
+                        vacant.insert(Folder {
+                            path,
+                            versions: 0,
+                            derived: BTreeSet::new(),
+                        });
                     }
                     Entry::Occupied(_) => self.fault(&path, "extra: another customer has the same evidence"),
                 }
@@ -127,21 +135,7 @@ impl Store<'_> {
         folder.versions = folder.versions.max(version);
         let version_folder = folder.path.join(format!("v{version}"));
         let content = version_folder.join("content");
-        match input::digest_stored(&content, progress) {
-            Ok((size, found)) if size == size_bytes && hex::encode(found) == digest => {
-                self.bodies += 1;
-                self.bytes = self.bytes.saturating_add(size);
-            }
-            Ok((size, found)) => {
-                let found = hex::encode(found);
-                let detail = format!(
-                    "damaged: it has {size} bytes with BLAKE3 {found}; leaf {index} says {size_bytes} with {digest}"
-                );
-                self.fault(&content, detail);
-            }
-            Err(InputError::Missing(_)) => self.fault(&content, format!("missing: sealed by leaf {index}")),
-            Err(error) => self.fault(&content, format!("unreadable: {error}")),
-        }
+        self.held_against(&content, index, (size_bytes, digest), progress);
         match std::fs::symlink_metadata(version_folder.join("record")) {
             Ok(metadata) if metadata.is_file() => {}
             _ => self.fault(
@@ -151,10 +145,58 @@ impl Store<'_> {
         }
     }
 
+    /// One copy made from a sealed version.
+    fn derived(&mut self, index: u64, leaf: &Leaf, progress: &mut dyn FnMut(u64)) {
+        let (Some(evidence), Some(version), Some(size_bytes), Some(digest)) = (
+            leaf.text("evidence"),
+            facts::count(leaf, "version"),
+            facts::count(leaf, "stored_size_bytes"),
+            leaf.text("stored_blake3"),
+        ) else {
+            return;
+        };
+        let Some(folder) = self.folders.get_mut(evidence) else {
+            // That its evidence is missing is said where that was sealed.
+            return;
+        };
+        folder.derived.insert(leaf.id.clone());
+        let path = folder.path.join(format!("v{version}/derived")).join(&leaf.id);
+        self.held_against(&path, index, (size_bytes, digest), progress);
+    }
+
+    fn held_against(
+        &mut self,
+        path: &Path,
+        index: u64,
+        (size_bytes, digest): (u64, &str),
+        progress: &mut dyn FnMut(u64),
+    ) {
+        match input::digest_stored(path, progress) {
+            Ok((size, found)) if size == size_bytes && hex::encode(found) == digest => {
+                self.bodies += 1;
+                self.bytes = self.bytes.saturating_add(size);
+            }
+            Ok((size, found)) => {
+                let found = hex::encode(found);
+                let detail = format!(
+                    "damaged: it has {size} bytes with BLAKE3 {found}; leaf {index} says {size_bytes} with {digest}"
+                );
+                self.fault(path, detail);
+            }
+            Err(InputError::Missing(_)) => self.fault(path, format!("missing: sealed by leaf {index}")),
+            Err(error) => self.fault(path, format!("unreadable: {error}")),
+        }
+    }
+
     /// What no leaf speaks of.
     fn extra(&mut self) {
         let folders = std::mem::take(&mut self.folders);
-        for Folder { path, versions } in folders.into_values() {
+        for Folder {
+            path,
+            versions,
+            derived,
+        } in folders.into_values()
+        {
             if versions == 0 {
                 self.fault(&path, "extra: no leaf seals it");
                 continue;
@@ -169,8 +211,14 @@ impl Store<'_> {
                     self.fault(&version, "extra: no leaf seals it");
                     continue;
                 }
-                for (file, _) in self.listed(&version) {
-                    if !["content", "record"].contains(&name(&file).as_str()) {
+                for (file, kind) in self.listed(&version) {
+                    if name(&file) == "derived" && kind.is_dir() {
+                        for (copy, _) in self.listed(&file) {
+                            if !derived.contains(&name(&copy)) {
+                                self.fault(&copy, "extra: no leaf speaks of such a copy");
+                            }
+                        }
+                    } else if !["content", "record"].contains(&name(&file).as_str()) {
                         self.fault(&file, "extra: no part of a version");
                     }
                 }

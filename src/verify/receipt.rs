@@ -24,7 +24,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 /// What a receipt's name ends in, before `.txt`, `.json` and `.tlog-proof`.
-const OUTCOMES: [&str; 4] = ["ACCEPTED", "REJECTED", "DUPLICATE", "WAITING"];
+const OUTCOMES: [&str; 5] = ["ACCEPTED", "NEEDS_REVIEW", "REJECTED", "DUPLICATE", "WAITING"];
 
 /// The bytes of one receipt, as far as they are there.
 #[derive(Clone, Copy, Debug)]
@@ -223,6 +223,9 @@ fn check_name(name: &str, leaf: &Leaf, report: &mut Report) {
 /// The outcome that a receipt's name shows, by kind; `None` for events that give no receipt.
 pub fn outcome(leaf: &Leaf) -> Option<&'static str> {
     match leaf.kind {
+        Kind::EvidenceSealed | Kind::EvidenceInspected if leaf.text("verdict") == Some("needs_review") => {
+            Some("NEEDS_REVIEW")
+        }
         Kind::EvidenceSealed | Kind::DeclarationReceived => Some("ACCEPTED"),
         Kind::EvidenceDeclared if leaf.text("result") == Some("match") => Some("ACCEPTED"),
         Kind::EvidenceDeclared | Kind::AccessionRejected => Some("REJECTED"),

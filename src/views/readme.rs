@@ -23,6 +23,11 @@ This is Muniment, the evidence vault. Upload to /inbox, read receipts in
 /receipts  回执 receipts, /receipts/<日期 date>/
   <文件>.ACCEPTED  已接收 accepted      <文件>.REJECTED  已拒收 rejected
   <文件>.WAITING   待补全 incomplete    <文件>.DUPLICATE 重复 duplicate
+  <文件>.NEEDS_REVIEW  待复核：已封存，但检查发现问题，须由复核人员查看；回执
+  写明如何改正，可改正的请重新上传
+  NEEDS_REVIEW: sealed, but the inspection found something and a reviewer
+  must look at it. The receipt says how to mend it; if you can, upload it
+  again.
   .txt 供阅读 to read; .json + .tlog-proof 供核验 to verify, keep both
   _summary.csv 当日汇总 the day in one table
 

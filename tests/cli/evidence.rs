@@ -1,6 +1,6 @@
 //! Finding, showing and exporting what is sealed. Sealing goes through the inbox that SFTP sessions use.
 
-use crate::support::Vault;
+use crate::{media, support::Vault};
 use muniment::{
     blob::Layout,
     catalog::{Catalogue, search},
@@ -21,15 +21,9 @@ use std::{
 
 const FILE: &str = "000100012345_20260728_A0098877_IDF_01.jpg";
 
-/// A JPEG as far as its structure goes; longer than two chunks of an age body.
-fn jpeg(fill: u8) -> Vec<u8> {
-    let mut bytes = vec![
-        0xFF, 0xD8, 0xFF, 0xE0, 0, 16, b'J', b'F', b'I', b'F', 0, 1, 1, 0, 0, 1, 0, 1, 0, 0, 0xFF, 0xC0, 0,
-        11, 8, 0, 1, 0, 1, 1, 1, 0x11, 0, 0xFF, 0xDA, 0, 8, 1, 1, 0, 0, 63, 0,
-    ];
-    bytes.extend(std::iter::repeat_n(fill, 150_000));
-    bytes.extend([0xFF, 0xD9]);
-    bytes
+/// A page; longer than two chunks of an age body.
+fn jpeg(seed: u64) -> Vec<u8> {
+    media::jpeg(150_000, seed)
 }
 
 /// A vault with one piece of evidence in two versions, and the second one's bytes.

@@ -64,14 +64,18 @@ fn a_new_vault_has_usable_keys_and_the_first_events() {
 
     let log = LogDir::new(vault.path().join("log"));
     let leaves: Vec<Leaf> = log
-        .entries(0, 2)
+        .entries(0, 3)
         .unwrap()
         .iter()
         .map(|bytes| serde_json::from_slice(bytes).unwrap())
         .collect();
     assert_eq!(
         leaves.iter().map(|leaf| leaf.kind).collect::<Vec<_>>(),
-        [Kind::VaultCreated, Kind::StoreCapability]
+        [
+            Kind::VaultCreated,
+            Kind::StoreCapability,
+            Kind::DocumentTypesPublished
+        ]
     );
     assert_eq!(leaves[0].text("origin"), Some("example.org/test"));
     assert_eq!(leaves[0].integer("format"), Some(1));

@@ -74,6 +74,9 @@ impl TestVault {
                 .arg(&vault.path),
         )
         .ok();
+        // Background inspection adds events whenever it gets round to it: tests that are about it switch it on.
+        vault.set_config("inspect", "deep", false);
+        vault.set_config("inspect", "playback", false);
         vault.add_branch(BRANCH, "北京中关村营业部");
         vault.add_user(CLERK, &["uploader"], Some(BRANCH));
         vault.add_user(AUDITOR, &["auditor"], None);

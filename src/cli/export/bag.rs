@@ -15,7 +15,8 @@ use std::{
 };
 
 /// Names in `data/` that are the bag's own.
-const RESERVED: [&str; 7] = [
+const RESERVED: [&str; 8] = [
+    "derived",
     "record.json",
     "receipt.txt",
     "receipt.json",
@@ -36,6 +37,7 @@ pub(super) struct Written {
 pub(super) struct Bag {
     root: PathBuf,
     payload: BTreeMap<String, Written>,
+    folders: Vec<PathBuf>,
 }
 
 impl Bag {
@@ -47,7 +49,19 @@ impl Bag {
         Ok(Bag {
             root: root.to_owned(),
             payload: BTreeMap::new(),
+            folders: vec![root.join("data"), root.to_owned()],
         })
+    }
+
+    /// Makes a folder below `data/`.
+    pub(super) fn folder(&mut self, path: &str) -> Result<()> {
+        let folder = self.root.join(path);
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&folder)
+            .with_context(|| format!("{} can't be written", folder.display()))?;
+        self.folders.insert(0, folder);
+        Ok(())
     }
 
     /// Adds a payload file that `write` fills; `path` begins with `data/`.
@@ -89,8 +103,8 @@ impl Bag {
             "tagmanifest-sha256.txt",
             |out| Ok(out.write_all(tags.as_bytes())?),
         )?;
-        for folder in [self.root.join("data"), self.root.clone()] {
-            File::open(&folder)
+        for folder in &self.folders {
+            File::open(folder)
                 .and_then(|folder| folder.sync_all())
                 .context("the bag can't be made durable")?;
         }

@@ -4,6 +4,7 @@
 //! decrypt. The folder carries [`INCOMPLETE`] and is no bag until the last byte is compared with what the log says.
 
 mod bag;
+mod derived;
 mod verify_text;
 
 use super::{
@@ -59,6 +60,9 @@ pub(super) struct Export {
     /// Why, in the requester's words
     #[arg(long)]
     reason: String,
+    /// Put contact sheet and playback copy into the bag too, marked as derived
+    #[arg(long)]
+    derived: bool,
     /// Who asked for it; without it the user of this host
     #[arg(long, value_name = "NAME")]
     requester: Option<String>,
@@ -234,6 +238,9 @@ impl Export {
         ] {
             bag.add(path, |out| Ok(out.write_all(bytes)?))?;
         }
+        if self.derived {
+            derived::add(&mut bag, reading, row, file_key)?;
+        }
         let today = reading.config.zone().date(SystemClock.now_ms());
         bag.finish(&[
             ("Bagging-Date", &today),
@@ -272,7 +279,7 @@ fn refuse(reading: &Reading, evidence: Option<String>, words: String, requester:
     Err(Failure::Finding(words))
 }
 
-fn user_of_this_host() -> String {
+pub(super) fn user_of_this_host() -> String {
     format!("user {} of this host", rustix::process::getuid().as_raw())
 }
 

@@ -35,6 +35,13 @@ pub fn summary_line(receipt: &Receipt, zone: Zone) -> String {
     let leaf = &receipt.leaf;
     let fact = |name: &str| leaf.text(name).unwrap_or_default().to_owned();
     let opened = |name: &str| receipt.opened(name).unwrap_or_default().to_owned();
+    let (codes, reason) = match receipt.brief() {
+        Some(brief) => (brief.codes, brief.zh),
+        None => (
+            fact("reason"),
+            receipt.private("reason_zh").unwrap_or_default().to_owned(),
+        ),
+    };
     sheet::line([
         zone.date_time(leaf.time_ms),
         receipt.number.to_string(),
@@ -51,7 +58,7 @@ pub fn summary_line(receipt: &Receipt, zone: Zone) -> String {
             .unwrap_or_default(),
         fact("grade"),
         receipt.uploader.clone(),
-        fact("reason"),
-        receipt.private("reason_zh").unwrap_or_default().to_owned(),
+        codes,
+        reason,
     ])
 }

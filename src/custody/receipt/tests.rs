@@ -376,3 +376,5 @@ fn a_day_in_a_table() {
     );
     assert_eq!(table, expected);
 }
+
+mod inspected;

@@ -1,6 +1,6 @@
 //! The text form: Chinese and English side by side, 72 columns.
 
-use super::{Receipt, page::Page};
+use super::{Receipt, inspection, page::Page};
 use crate::domain::{category::Category, event::Kind, time::Zone};
 
 /// Renders the whole page.
@@ -16,6 +16,7 @@ pub(super) fn render(receipt: &Receipt, zone: Zone) -> Vec<u8> {
         Kind::AccessionReceived => waiting(&mut page, receipt, zone),
         Kind::DeclarationReceived => declaration(&mut page, receipt),
         Kind::EvidenceDeclared => declared(&mut page, receipt),
+        Kind::EvidenceInspected => inspected(&mut page, receipt),
         _ => rejected(&mut page, receipt),
     }
     page.rule('-');
@@ -28,6 +29,7 @@ fn upload(page: &mut Page, receipt: &Receipt, zone: Zone) {
     let leaf = &receipt.leaf;
     let outcome = match receipt.outcome.as_str() {
         "ACCEPTED" => "已接收 ACCEPTED",
+        "NEEDS_REVIEW" => "待复核 NEEDS_REVIEW",
         "REJECTED" => "已拒收 REJECTED",
         "DUPLICATE" => "重复 DUPLICATE",
         "WAITING" => "待补全 WAITING",
@@ -80,6 +82,21 @@ fn sealed(page: &mut Page, receipt: &Receipt) {
         page.field("业务日期 Date", &format!("{year:04}-{month:02}-{day:02}"));
     }
     grade(page, leaf.text("grade").unwrap_or_default());
+    inspection::write(page, receipt);
+}
+
+/// The background inspection of what was sealed before.
+fn inspected(page: &mut Page, receipt: &Receipt) {
+    let first = number(receipt, "of");
+    evidence(page, receipt);
+    page.field("封存回执 Sealed as", &first);
+    page.paragraph(&format!(
+        "对回执 {first} 所封存内容的后台完整检查；原件保持不变。"
+    ));
+    page.paragraph(&format!(
+        "The background inspection of what receipt {first} sealed; the original stays as it is."
+    ));
+    inspection::write(page, receipt);
 }
 
 fn evidence(page: &mut Page, receipt: &Receipt) {
@@ -136,7 +153,13 @@ fn waiting(page: &mut Page, receipt: &Receipt, zone: Zone) {
 }
 
 fn rejected(page: &mut Page, receipt: &Receipt) {
-    reason(page, receipt);
+    if receipt.is_inspected() {
+        // The findings say the same, each with its place.
+        page.field("原因 Reason", receipt.leaf.text("reason").unwrap_or_default());
+        inspection::write(page, receipt);
+    } else {
+        reason(page, receipt);
+    }
     let bytes = receipt.size_bytes();
     page.field("留存编号 Kept as", &receipt.leaf.id);
     page.paragraph(&format!(

@@ -18,7 +18,7 @@ mod tiff;
 mod window;
 
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +29,9 @@ use serde::Serialize;
 use self::window::{Stop, Window};
 use super::declare::zip::{self, ZipFault, ZipLimits};
 use crate::domain::reason::Reason;
+
+/// Code of the answer for files that have no walk here.
+pub const NO_STRUCTURE_CHECK: &str = "no_structure_check";
 
 /// Content that can be read anywhere.
 pub trait ReadSeek: Read + Seek {}
@@ -199,7 +202,7 @@ impl ContainerWalk {
     ) -> Result<(Container, bool), Stop> {
         let Some(expected) = Container::expected(ext) else {
             return Err(Stop::unknown(
-                "no_structure_check",
+                NO_STRUCTURE_CHECK,
                 format!(
                     "completeness of .{ext} files can't be judged by their structure; declare a checksum"
                 ),

@@ -26,7 +26,7 @@ fn moov(media: u32, extra: &[u8]) -> Vec<u8> {
     )
 }
 
-pub(super) fn mp4_index_last() -> Vec<u8> {
+pub(crate) fn mp4_index_last() -> Vec<u8> {
     let ftyp = boxed(b"ftyp", b"isom\0\0\0\0isom");
     let media = ftyp.len() as u32 + 8;
     [ftyp, boxed(b"mdat", &[0x55; 100]), moov(media, &[])].concat()
@@ -143,7 +143,7 @@ fn list(id: &[u8; 4], kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
 }
 
 /// AVI with a promised index; with `later`, a second RIFF segment that only the OpenDML index announces.
-pub(super) fn avi(later: bool) -> Vec<u8> {
+pub(crate) fn avi(later: bool) -> Vec<u8> {
     let le = |values: &[u32]| {
         values
             .iter()

@@ -41,6 +41,16 @@ pub(super) fn meaning(leaf: &Leaf, index: u64) -> Meaning {
             format!("a later declaration DISAGREES with what receipt {of} sealed"),
             format!("后到的申报与回执 {of} 封存的内容不一致"),
         ),
+        Kind::EvidenceInspected => (
+            format!(
+                "the background inspection of what receipt {of} sealed ended, verdict {}",
+                leaf.text("verdict").unwrap_or_default()
+            ),
+            format!(
+                "对回执 {of} 所封存内容的后台检查已完成，结论 {}",
+                leaf.text("verdict").unwrap_or_default()
+            ),
+        ),
         kind => (
             format!("the event {kind} was logged"),
             format!("事件 {kind} 已记入日志"),

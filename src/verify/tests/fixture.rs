@@ -276,6 +276,30 @@ pub(super) fn declared(number: u64, of: u64, evidence: u64, version: u64, bytes:
         .commit("path", "扫描/page.jpg")
 }
 
+/// A copy made from version `version`, which leaf `of` sealed. Its stored body is [`stored`].
+pub(super) fn derived(
+    number: u64,
+    of: u64,
+    evidence: u64,
+    version: u64,
+    original: &[u8],
+    copy: &[u8],
+) -> Draft {
+    let body = stored(copy);
+    Draft::new(Kind::DerivedMade, id("C", number), "system")
+        .fact("evidence", id("E", evidence))
+        .fact("version", version)
+        .fact("of", of)
+        .fact("form", "contact_sheet")
+        .fact("media_type", "image/jpeg")
+        .fact("original_sha256", sha256(original))
+        .fact("size_bytes", copy.len())
+        .fact("sha256", sha256(copy))
+        .fact("stored_size_bytes", body.len())
+        .fact("stored_blake3", blake3::hash(&body).to_hex().to_string())
+        .fact("made_by", "a test")
+}
+
 /// What stands for an encrypted body: as long as one, other bytes than the original.
 pub(super) fn stored(bytes: &[u8]) -> Vec<u8> {
     let size_bytes = body_bytes(bytes.len() as u64) as usize;

@@ -142,6 +142,14 @@ fn a_signed_history_that_makes_no_sense_is_a_finding() {
         ("but it is 5", sealed(9, 1, 3, b"x").fact("previous", 3)),
         ("'previous' goes with", sealed(9, 1, 3, b"x")),
         (
+            "version 2 of the document types follows version 0",
+            Draft::new(Kind::DocumentTypesPublished, id("D", 1), "operator")
+                .fact("version", 2)
+                .fact("sha256", "ab".repeat(32))
+                .fact("types", 22)
+                .private("text", "x"),
+        ),
+        (
             "'of' points at leaf 3",
             accession(Kind::AccessionDuplicate, 9, b"x")
                 .fact("of", 3)

@@ -1,0 +1,196 @@
+//! One worker process: started with nothing but its socket, listened to, ended, reaped.
+
+use crate::inspect::{
+    child::EXIT_UNCONFINED,
+    report::printable,
+    sandbox::{
+        Confinement,
+        kernel::{self, Usage},
+    },
+};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use std::{
+    io::{self, Read},
+    net::Shutdown,
+    os::{
+        fd::OwnedFd,
+        unix::{net::UnixStream, process::ExitStatusExt},
+    },
+    path::Path,
+    process::{Command, ExitStatus, Stdio},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+/// Bytes of standard error that are kept, the first ones.
+const MAX_SAID_BYTES: usize = 4 << 10;
+/// How long a worker that closed its socket may take to end by itself, so that its own exit is seen.
+const LAST_BREATH: Duration = Duration::from_secs(1);
+/// How often that is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+/// A live worker.
+pub(super) struct Process {
+    pid: Pid,
+    error: UnixStream,
+    listener: Option<JoinHandle<Vec<u8>>>,
+    is_reaped: bool,
+}
+
+/// What became of one.
+pub(super) struct Ended {
+    /// How it ended; nothing when this side ended it.
+    pub(super) by_itself: Option<ExitStatus>,
+    pub(super) usage: Usage,
+    /// Printable.
+    pub(super) said: String,
+}
+
+impl Process {
+    /// Starts a program; the socket is the parent's end of its standard input.
+    pub(super) fn spawn(program: &Path, confinement: &Confinement) -> io::Result<(Self, UnixStream)> {
+        let (socket, input) = UnixStream::pair()?;
+        // A socket rather than a pipe, so that this side can hang up whoever else may hold the other end.
+        let (error, output) = UnixStream::pair()?;
+        let heard = error.try_clone()?;
+        let mut listener = Some(
+            thread::Builder::new()
+                .name("worker-said".to_owned())
+                .stack_size(64 << 10)
+                .spawn(move || listen(heard))?,
+        );
+        let child = Command::new(program)
+            .args(confinement.words())
+            .stdin(Stdio::from(OwnedFd::from(input)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::from(OwnedFd::from(output)))
+            .env_clear()
+            .current_dir("/")
+            .spawn();
+        let pid = child.and_then(|child| {
+            let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            number.ok_or_else(|| io::Error::other("a process without a number"))
+        });
+        match pid {
+            Ok(pid) => {
+                let process = Process {
+                    pid,
+                    error,
+                    listener,
+                    is_reaped: false,
+                };
+                Ok((process, socket))
+            }
+            Err(failed) => {
+                hang_up(&error, &mut listener);
+                let text = format!("{} can't be started: {failed}", program.display());
+                Err(io::Error::new(failed.kind(), text))
+            }
+        }
+    }
+
+    /// Ends it whatever it does, and waits until it is gone. With `is_leaving` it is given a moment to end by itself.
+    pub(super) fn end(mut self, is_leaving: bool) -> io::Result<Ended> {
+        let patience = Instant::now() + LAST_BREATH;
+        let mut has_ended = self.has_ended();
+        while is_leaving && !has_ended && Instant::now() < patience {
+            thread::sleep(LOOK_AGAIN);
+            has_ended = self.has_ended();
+        }
+        self.kill();
+        self.is_reaped = true;
+        let (status, usage) = kernel::reap(self.pid)?;
+        let said = hang_up(&self.error, &mut self.listener);
+        Ok(Ended {
+            by_itself: has_ended.then_some(status),
+            usage,
+            said: said_by(&said),
+        })
+    }
+
+    /// Whether it has ended; it stays to be reaped.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        matches!(
+            rustix::process::waitid(WaitId::Pid(self.pid), options),
+            Ok(Some(_))
+        )
+    }
+
+    /// Until it is reaped its number is nobody else's. The group exists once the worker has made its session.
+    fn kill(&self) {
+        let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
+        let _ = rustix::process::kill_process(self.pid, Signal::KILL);
+    }
+}
+
+impl Drop for Process {
+    /// Only after a panic in a source or sink: the worker doesn't outlive its job.
+    fn drop(&mut self) {
+        if !self.is_reaped {
+            self.kill();
+            let _ = kernel::reap(self.pid);
+        }
+        hang_up(&self.error, &mut self.listener);
+    }
+}
+
+impl Ended {
+    /// Whether it says that it couldn't enter the sandbox.
+    pub(super) fn refused_to_start(&self) -> bool {
+        self.by_itself.and_then(|status| status.code()) == Some(i32::from(EXIT_UNCONFINED))
+    }
+
+    /// Whether somebody ended it who ends the server too: a service manager, an administrator. It can't do so itself.
+    pub(super) fn was_stopped(&self) -> bool {
+        let signal = self.by_itself.and_then(|status| status.signal());
+        matches!(
+            signal,
+            Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT)
+        )
+    }
+}
+
+/// Keeps the beginning and takes in the rest, so that the worker never waits.
+fn listen(mut error: UnixStream) -> Vec<u8> {
+    let mut said = Vec::new();
+    let mut buffer = [0; 4 << 10];
+    loop {
+        match error.read(&mut buffer) {
+            Ok(0) => return said,
+            Ok(got) => {
+                let room = MAX_SAID_BYTES.saturating_sub(said.len()).min(got);
+                said.extend_from_slice(&buffer[..room]);
+            }
+            Err(failed) if failed.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return said,
+        }
+    }
+}
+
+/// Ends the listening; what was sent before is still heard.
+fn hang_up(error: &UnixStream, listener: &mut Option<JoinHandle<Vec<u8>>>) -> Vec<u8> {
+    let _ = error.shutdown(Shutdown::Both);
+    let said = listener.take().map(JoinHandle::join);
+    said.and_then(Result::ok).unwrap_or_default()
+}
+
+/// Lines, each cut and printable.
+fn said_by(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_printable_and_cut() {
+        let long = "x".repeat(1_000);
+        let said = said_by(format!("\x1b[31mred\x07\n{long}\n\u{85}").as_bytes());
+        assert!(said.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(said.lines().all(|line| line.chars().count() <= 256));
+        assert!(said.starts_with(" [31mred "));
+    }
+}
