@@ -138,14 +138,16 @@ impl Ingest {
                 continue;
             }
             let taken = self.read_sidecar(&id)?;
-            if let (Verdict::Candidate(candidate), Err(unavailable)) = (self.judge(&taken)?, &looked) {
+            // Judged again: what was declared or renamed while it was looked at counts.
+            let verdict = self.judge(&taken)?;
+            if let (Verdict::Candidate(candidate), Err(unavailable)) = (&verdict, &looked) {
                 let reason = waits_on_us(unavailable);
                 if row.reason.as_deref() == Some(reason.code) {
                     return Ok(());
                 }
                 tracing::warn!(accession = id, doctype = candidate.identity.doctype, %unavailable, "an upload waits on us");
             }
-            self.settle_seen(&taken, looked)?;
+            self.settle_judged(&taken, verdict, None, Arrival::Closed, |_| Ok(Look::Done(looked)))?;
             return Ok(());
         }
     }

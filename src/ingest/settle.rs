@@ -25,10 +25,7 @@ use crate::{
         id::new_id,
         reason::Reason,
     },
-    inspect::{
-        gate::{Look, Looked},
-        outcome::Inspection,
-    },
+    inspect::{gate::Look, outcome::Inspection},
     seal::VersionId,
 };
 use serde_json::{Value, json};
@@ -112,20 +109,36 @@ impl Ingest {
         arrival: Arrival,
         patience: Patience,
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
+        let verdict = self.judge(taken)?;
+        self.settle_judged(taken, verdict, resumed, arrival, |candidate| {
+            self.look(taken, &candidate.identity.ext, patience.left())
+        })
+    }
+
+    /// Commits what the judge said; `look` answers for a candidate. The caller holds the path.
+    pub(super) fn settle_judged(
+        &self,
+        taken: &Taken,
+        verdict: Verdict,
+        resumed: Option<&str>,
+        arrival: Arrival,
+        look: impl FnOnce(&Candidate) -> Result<Look, SettleError>,
+    ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let mut declared = Vec::new();
-        let committed = match self.judge(taken)? {
+        let committed = match verdict {
             Verdict::Temporary => self.wait(taken, "temporary", None, resumed)?,
             Verdict::Wait(reason) => self.wait(taken, reason.code, Some(&reason), resumed)?,
             Verdict::Reject(reason) => self.refuse(taken, &reason, None, resumed, arrival)?,
-            Verdict::Candidate(candidate) => {
-                match self.look(taken, &candidate.identity.ext, patience.left())? {
-                    Look::Done(looked) => {
-                        let examined = self.examined(&candidate, looked);
-                        self.settle_examined(taken, *candidate, examined, resumed, arrival)?
-                    }
-                    Look::GoesOn => self.wait(taken, inspecting().code, Some(&inspecting()), resumed)?,
+            Verdict::Candidate(candidate) => match look(&candidate)? {
+                Look::Done(looked) => {
+                    let examined = self.examined(&candidate, looked);
+                    self.settle_examined(taken, *candidate, examined, resumed, arrival)?
                 }
-            }
+                Look::GoesOn => {
+                    let reason = inspecting();
+                    self.wait(taken, reason.code, Some(&reason), resumed)?
+                }
+            },
             Verdict::Declaration { form, rows } => {
                 let committed = self.keep_declaration(taken, form, &rows, resumed)?;
                 declared = rows;
@@ -136,22 +149,6 @@ impl Ingest {
             self.forget_replaced(old)?;
         }
         Ok((committed, declared))
-    }
-
-    /// Settles a waiting upload by what was seen of it. The caller holds the path.
-    pub(super) fn settle_seen(&self, taken: &Taken, looked: Looked) -> Result<(), SettleError> {
-        // Judged again: what was declared or renamed while it was looked at counts.
-        match self.judge(taken)? {
-            Verdict::Candidate(candidate) => {
-                let examined = self.examined(&candidate, looked);
-                self.settle_examined(taken, *candidate, examined, None, Arrival::Closed)?;
-            }
-            Verdict::Temporary => drop(self.wait(taken, "temporary", None, None)?),
-            Verdict::Wait(reason) => drop(self.wait(taken, reason.code, Some(&reason), None)?),
-            Verdict::Reject(reason) => drop(self.reject(taken, &reason, None, None, None)?),
-            Verdict::Declaration { form, rows } => drop(self.keep_declaration(taken, form, &rows, None)?),
-        }
-        Ok(())
     }
 
     fn settle_examined(
