@@ -26,6 +26,9 @@ pub struct Config {
     /// How videos and scans are inspected.
     #[serde(default)]
     pub inspect: InspectConfig,
+    /// The side that reads what is sealed; a server without this section takes in and never reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrieval: Option<RetrievalConfig>,
 }
 
 /// The vault and its zone.
@@ -132,6 +135,15 @@ pub struct InspectConfig {
     pub sm3: bool,
     /// A malware scanner to ask first: `unix:/run/clamav/clamd.ctl` or `tcp:127.0.0.1:3310`. Uploads wait while it is away.
     pub clamd: Option<String>,
+}
+
+/// The side that reads what is sealed.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RetrievalConfig {
+    /// The identity that opens what is sealed, protected by a passphrase (`muniment key protect`, or `age -p`). The
+    /// server reads it only when it starts with a passphrase; else it starts locked, until `muniment key unlock`.
+    pub identity: PathBuf,
 }
 
 fn yes() -> bool {
@@ -286,6 +298,7 @@ impl Config {
         .chain(&mut self.ssh.user_ca_keys)
         .chain(&mut self.inspect.media_worker)
         .chain(&mut self.inspect.scan_worker);
+        let paths = paths.chain(self.retrieval.as_mut().map(|retrieval| &mut retrieval.identity));
         for path in paths {
             *path = base.join(&*path);
         }

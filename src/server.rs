@@ -5,6 +5,7 @@
 pub mod serve;
 
 use crate::{
+    access::keyring::Keyring,
     admin,
     blob::{BlobError, ImmutableSupport, Layout, LockError, Store, VaultLock},
     catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
@@ -117,6 +118,8 @@ pub struct Vault {
     pub open_paths: Arc<OpenPaths>,
     /// Wakes the deep queue.
     pub deep: Arc<Signals>,
+    /// Opens what is sealed, while a key custodian has unlocked it.
+    pub keyring: Keyring,
     /// The custody log on disk.
     pub log_dir: LogDir,
     /// The log's public key.
@@ -294,8 +297,13 @@ impl VaultHandle {
             locks: PathLocks::default(),
         });
         let finisher = finish_late(ingest.clone(), late).map_err(VaultError::Thread)?;
+        let keyring = match &config.retrieval {
+            Some(_) => Keyring::locked(),
+            None => Keyring::ingest_only(),
+        };
         let vault = Arc::new(Vault {
             log_dir: LogDir::new(layout.log()),
+            keyring,
             config,
             layout,
             catalogue,
