@@ -240,6 +240,8 @@ impl VaultHandle {
                 error,
             })?;
         let catalogue_path = layout.catalog();
+        // First, because it brings an older schema up to date.
+        let writer = Writer::open(&catalogue_path)?;
         let catalogue = Catalogue::open(&catalogue_path)?;
         let rules = rules(&config, document_types(&catalogue)?)?;
         let support = if config.vault.immutable_flag {
@@ -249,7 +251,7 @@ impl VaultHandle {
         };
         let (placer_wake, placer_inbox) = channel();
         let (sequencer, custody) = Sequencer::start(Parts {
-            writer: Writer::open(&catalogue_path)?,
+            writer,
             reopen: Box::new(move || Writer::open(&catalogue_path)),
             publisher: Publisher::new(layout.log())?,
             signer,

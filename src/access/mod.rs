@@ -1,14 +1,24 @@
-//! Who may come in over SSH, and what they see when they do.
+//! Who may come in, what they see, and how they come to read: the reading room and its doorkeeper.
 //!
 //! Invariant: it fails closed. A catalogue that can't be read, a role that isn't in the table, a person disabled a moment
-//! ago: all of them see nothing.
+//! ago, a log that can't commit: all of them see nothing.
 
+pub mod authorizer;
 pub mod content;
 pub mod doorkeeper;
+mod grants;
 pub mod keyring;
+pub mod live;
 pub mod policy;
+pub mod reading;
+pub mod refusal;
+pub mod refusals;
 mod refusing;
+pub mod requests;
+pub mod room;
+mod stretches;
 #[cfg(test)]
 mod tests;
 
 pub use doorkeeper::AccessDoorkeeper;
+pub use room::ReadingRoom;

@@ -4,58 +4,12 @@ use super::{OPERATOR, registry::plain_text};
 use crate::{
     catalog::search,
     custody::sequencer::CommitError,
-    domain::event::{Draft, Kind},
+    domain::{
+        access::Basis,
+        event::{Draft, Kind},
+    },
 };
 use rusqlite::Connection;
-use std::{fmt, str::FromStr};
-
-/// What permits content to be given out (D31). There is no other, and none isn't one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Basis {
-    /// 法律: a law or a court demands it.
-    Law,
-    /// 监管: a regulator demands it.
-    Regulator,
-    /// 客户同意: the customer agreed.
-    CustomerConsent,
-    /// 尽职调查: due diligence on the customer.
-    DueDiligence,
-}
-
-impl Basis {
-    /// All of them.
-    pub const ALL: [Basis; 4] = [
-        Basis::Law,
-        Basis::Regulator,
-        Basis::CustomerConsent,
-        Basis::DueDiligence,
-    ];
-
-    /// The id used in the log and on the command line.
-    pub fn id(self) -> &'static str {
-        match self {
-            Basis::Law => "law",
-            Basis::Regulator => "regulator",
-            Basis::CustomerConsent => "customer_consent",
-            Basis::DueDiligence => "due_diligence",
-        }
-    }
-}
-
-impl fmt::Display for Basis {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.id())
-    }
-}
-
-impl FromStr for Basis {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Basis::ALL.into_iter().find(|basis| basis.id() == text).ok_or_else(|| {
-            format!("'{text}' is no basis for giving content out: law, regulator, customer_consent or due_diligence")
-        })
-    }
-}
 
 /// Who asks to read what, and why.
 pub(super) struct Reading {

@@ -14,7 +14,6 @@ mod inspect;
 mod key;
 mod registry;
 
-pub use access::Basis;
 pub use execute::execute;
 pub use key::KeyRefused;
 
@@ -61,7 +60,7 @@ pub enum Request {
         evidence: String,
         /// Version, from 1.
         version: i64,
-        /// Id of a [`Basis`], as given.
+        /// Id of a [`crate::domain::access::Basis`], as given.
         basis: String,
         /// Why, in the requester's words.
         reason: String,

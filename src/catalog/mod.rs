@@ -6,6 +6,7 @@
 //! Invariant: [`project::apply`] is the only function that changes what the catalogue says about the world, and it takes
 //! the custody event that records the change. The other writers here keep the log's right edge and the placement queue.
 
+pub mod access;
 pub mod accessions;
 pub mod doctypes;
 pub mod inspections;
@@ -26,7 +27,11 @@ use std::{
 };
 
 /// The schema this program writes and reads (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
+/// The last schema that only lacks [`ADDED_TABLES`]: no event that it knew of fills them.
+const EXTENSIBLE_VERSION: i64 = 2;
+/// Tables that schema 3 added.
+const ADDED_TABLES: [&str; 1] = [include_str!("access.sql")];
 /// Read connections kept open between uses.
 const IDLE_READERS: usize = 4;
 /// How long a connection waits for another one's lock before it says so.
@@ -40,7 +45,7 @@ pub enum CatalogueError {
     Sqlite(#[from] rusqlite::Error),
     /// Written by another version of the program.
     #[error(
-        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or move catalog.db away and let `muniment rebuild` make it again"
+        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or move catalog.db away and let `muniment rebuild` make it again (schema 2 is brought up to date when the server starts)"
     )]
     Schema {
         /// `user_version` of the file.
@@ -132,6 +137,21 @@ fn check_schema(connection: &Connection) -> Result<()> {
     }
 }
 
+/// Brings a catalogue of the schema before up to this one, in one transaction.
+fn extend_schema(connection: &Connection) -> Result<()> {
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found != EXTENSIBLE_VERSION {
+        return Ok(());
+    }
+    let transaction = connection.unchecked_transaction()?;
+    for tables in ADDED_TABLES {
+        transaction.execute_batch(tables)?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    transaction.commit()?;
+    Ok(())
+}
+
 /// The one connection that writes.
 pub struct Writer {
     pub(crate) connection: Connection,
@@ -148,6 +168,9 @@ impl Writer {
         configure_writer(&connection)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         connection.execute_batch(include_str!("schema.sql"))?;
+        for tables in ADDED_TABLES {
+            connection.execute_batch(tables)?;
+        }
         connection.execute("INSERT INTO vault (only_row, origin) VALUES (1, ?1)", [origin])?;
         connection.execute_batch("INSERT INTO log_published (only_row, size) VALUES (1, 0)")?;
         connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -165,6 +188,7 @@ impl Writer {
         }
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         configure_writer(&connection)?;
+        extend_schema(&connection)?;
         check_schema(&connection)?;
         Ok(Writer { connection })
     }

@@ -1,5 +1,7 @@
 //! The fold: applies one (leaf, record) pair to the tables. Committing and rebuilding both call this, nothing else does.
 
+mod access;
+
 use super::{CatalogueError, Result};
 use crate::domain::{
     event::{Kind, Leaf, Record},
@@ -43,9 +45,7 @@ pub fn apply(
             leaf.time_ms
         ])?;
     match leaf.kind {
-        Kind::VaultCreated | Kind::FixityChecked | Kind::AccessRefused | Kind::AccessRead | Kind::Recover => {
-            Ok(())
-        }
+        Kind::VaultCreated | Kind::FixityChecked | Kind::AccessRefused | Kind::Recover => Ok(()),
         Kind::StoreCapability => event.store_capability(),
         Kind::BranchAdded => event.branch_added(),
         Kind::UserAdded => event.user_added(),
@@ -60,6 +60,14 @@ pub fn apply(
         Kind::EvidenceInspected => event.evidence_inspected(),
         Kind::DerivedMade => event.derived_made(),
         Kind::InspectionRequested => event.inspection_requested(),
+        Kind::AccessRequested => event.access_requested(),
+        Kind::AccessEndorsed => event.access_endorsed(),
+        Kind::AccessApproved => event.access_approved(),
+        Kind::AccessDeclined => event.access_declined(),
+        Kind::AccessWithdrawn => event.access_withdrawn(),
+        Kind::AccessRevoked => event.access_revoked(),
+        Kind::AccessRead => event.access_read(),
+        Kind::AccessReadEnded => event.access_read_ended(),
         Kind::Anchor => event.anchor(),
         Kind::DocumentTypesPublished => event.document_types_published(),
     }

@@ -1,4 +1,4 @@
--- The catalogue, schema 2. An index: `muniment rebuild` makes it again from the store, the log and the records.
+-- The catalogue, schema 3, with access.sql. An index: `muniment rebuild` makes it again from the store, the log and the records.
 -- Times are milliseconds since 1970 (UTC); dates are yyyymmdd integers in the vault's zone; digests are 32-byte blobs.
 
 CREATE TABLE vault (

@@ -214,6 +214,34 @@ pub fn versions(connection: &Connection, id: &str) -> Result<Vec<Evidence>> {
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// One version of one piece of evidence.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn version(connection: &Connection, id: &str, version: u32) -> Result<Option<Evidence>> {
+    Ok(connection
+        .prepare_cached(&format!("{EVIDENCE} WHERE id = ?1 AND version = ?2"))?
+        .query_row(rusqlite::params![id, version], evidence)
+        .optional()?)
+}
+
+/// The witnesses that a declaration named for a sealed version, as it wrote them.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn witnesses(connection: &Connection, receipt: u64) -> Result<Vec<String>> {
+    let named = connection
+        .prepare_cached(
+            "SELECT json_extract(private, '$.fields.witness1'), json_extract(private, '$.fields.witness2') \
+             FROM receipt WHERE leaf_index = ?1",
+        )?
+        .query_row([signed(receipt)], |row| {
+            Ok([row.get::<_, Option<String>>(0)?, row.get(1)?])
+        })
+        .optional()?;
+    Ok(named.into_iter().flatten().flatten().collect())
+}
+
 /// Every version under one identity, oldest first.
 ///
 /// # Errors

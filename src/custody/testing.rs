@@ -9,7 +9,7 @@ use crate::{
     blob::layout::Layout,
     catalog::{Catalogue, Writer, people, receipts::ReceiptRow},
     domain::{
-        event::{Draft, Kind},
+        event::{Draft, Kind, Leaf},
         time::{Clock, Zone},
     },
     tlog::{
@@ -38,6 +38,12 @@ pub(crate) struct TestClock(pub(crate) AtomicI64);
 impl Clock for TestClock {
     fn now_ms(&self) -> i64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl TestClock {
+    pub(crate) fn advance(&self, ms: i64) {
+        self.0.fetch_add(ms, Ordering::Relaxed);
     }
 }
 
@@ -114,6 +120,14 @@ impl TestVault {
         self.custody
             .commit(move |_| Ok(Proposed { draft, place: None }))
             .unwrap()
+    }
+
+    /// Every leaf of the log so far.
+    pub(crate) fn leaves(&self) -> Vec<Leaf> {
+        let size = self.log.published_size().unwrap();
+        (0..size)
+            .map(|index| serde_json::from_slice(&self.log.leaf(index).unwrap()).unwrap())
+            .collect()
     }
 
     /// A person whose id is `p-<name>`.

@@ -68,12 +68,33 @@ pub enum Kind {
     /// A fixity check ended.
     #[serde(rename = "fixity.checked")]
     FixityChecked,
-    /// Content or metadata was refused to somebody.
+    /// Somebody asked for access to evidence.
+    #[serde(rename = "access.requested")]
+    AccessRequested,
+    /// The first of the two approvers that an emergency takes agreed; nothing is granted yet.
+    #[serde(rename = "access.endorsed")]
+    AccessEndorsed,
+    /// An approver granted access. The event's id is the grant's.
+    #[serde(rename = "access.approved")]
+    AccessApproved,
+    /// An approver declined a request.
+    #[serde(rename = "access.declined")]
+    AccessDeclined,
+    /// Who asked took the request back.
+    #[serde(rename = "access.withdrawn")]
+    AccessWithdrawn,
+    /// A grant was ended before its time.
+    #[serde(rename = "access.revoked")]
+    AccessRevoked,
+    /// Content, metadata or an action was refused to somebody.
     #[serde(rename = "access.refused")]
     AccessRefused,
     /// Content is about to be read; committed before the first byte leaves.
     #[serde(rename = "access.read")]
     AccessRead,
+    /// A reading ended: how much of it left.
+    #[serde(rename = "access.read_ended")]
+    AccessReadEnded,
     /// A witness's cosignature of a checkpoint was taken in.
     #[serde(rename = "anchor")]
     Anchor,

@@ -1,5 +1,6 @@
 //! The vocabulary of the field: no I/O, no async, no SQL.
 
+pub mod access;
 pub mod canonical;
 pub mod category;
 pub mod commitment;

@@ -90,6 +90,8 @@ const ACCESSION: Facts = &[
     ("sha256", Digest),
     ("started_ms", Count),
 ];
+const PURPOSES: Form = Word(&["view", "export"]);
+const BASES: Form = Word(&["law", "regulator", "customer_consent", "due_diligence"]);
 const GRADES: Form = Word(&["declared", "server_only"]);
 
 /// What a kind of event must say.
@@ -250,19 +252,62 @@ fn rule_of(kind: Kind) -> Rule {
             &[],
             &[],
         ),
-        Kind::AccessRefused => rule(&[("what", Text)], &[("evidence", Id)], &[]),
+        Kind::AccessRefused => rule(&[("what", Text)], &[("evidence", Id), ("times", Ordinal)], &[]),
+        Kind::AccessRequested => rule(
+            &[
+                ("person", Id),
+                ("purpose", PURPOSES),
+                ("basis", BASES),
+                ("duration_s", Ordinal),
+                ("evidence_items", Ordinal),
+                ("emergency", Flag),
+            ],
+            &[("branch", Text), ("form_sha256", Digest)],
+            &["reason"],
+        ),
+        Kind::AccessEndorsed => rule(&[("request", Id), ("approver", Id)], &[], &[]),
+        Kind::AccessApproved => rule(
+            &[
+                ("request", Id),
+                ("person", Id),
+                ("approver", Id),
+                ("purpose", PURPOSES),
+                ("basis", BASES),
+                ("expires_ms", Count),
+                ("evidence_items", Ordinal),
+                ("emergency", Flag),
+            ],
+            &[("endorser", Id)],
+            &[],
+        ),
+        Kind::AccessDeclined => rule(&[("request", Id), ("approver", Id)], &[], &["reason"]),
+        Kind::AccessWithdrawn => rule(&[("request", Id)], &[], &[]),
+        Kind::AccessRevoked => rule(&[("grant", Id)], &[], &["reason"]),
         Kind::AccessRead => rule(
             &[
                 ("evidence", Id),
                 ("version", Ordinal),
-                ("purpose", Text),
-                (
-                    "basis",
-                    Word(&["law", "regulator", "customer_consent", "due_diligence"]),
-                ),
+                ("purpose", PURPOSES),
+                ("basis", BASES),
             ],
-            &[],
+            &[
+                ("grant", Id),
+                ("person", Id),
+                ("part", Word(&["original", "contact_sheet", "playback"])),
+                ("channel", Word(&["sftp", "console", "api"])),
+            ],
             &["reason", "requester"],
+        ),
+        Kind::AccessReadEnded => rule(
+            &[
+                ("evidence", Id),
+                ("version", Ordinal),
+                ("read", Id),
+                ("bytes", Count),
+                ("ranges", Count),
+            ],
+            &[("watched_s", Count)],
+            &[],
         ),
         Kind::Anchor => rule(
             &[("witness", Text), ("size", Count), ("cosignature", Text)],

@@ -1,0 +1,271 @@
+//! Reading content: leave, the event, and only then the first byte (D29–D32).
+//!
+//! Order: the person may read at all; the key is at hand and the object opens; inside one transaction the person is still
+//! active and a live grant covers the record for that purpose, and `access.read` is committed; the reading is listed, so that
+//! a revocation finds it; the grant is looked at once more, for a revocation that came between. *A crash after the commit
+//! leaves a reading without an end in the log.*
+
+use super::{
+    authorizer::{self, Who},
+    content::{Content, ContentError, Part},
+    grants,
+    live::Reading,
+    policy::{Action, Relation},
+    refusal::{AccessError, Refusal},
+    room::{ReadingRoom, storage},
+};
+use crate::{
+    catalog::{
+        access::{self, Grant},
+        inspections, people,
+        search::{self, Evidence},
+    },
+    custody::sequencer::Proposed,
+    domain::{access::Purpose, event::Kind},
+    seal::VersionId,
+};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+/// By which way content leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// A file fetched over SFTP.
+    Sftp,
+    /// A page of the console.
+    Console,
+    /// A program with a token.
+    Api,
+}
+
+impl Channel {
+    /// The word in the log.
+    pub fn id(self) -> &'static str {
+        match self {
+            Channel::Sftp => "sftp",
+            Channel::Console => "console",
+            Channel::Api => "api",
+        }
+    }
+}
+
+/// Which content of a version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    /// The original.
+    Original,
+    /// The newest contact sheet made from it.
+    ContactSheet,
+    /// The newest playback copy made from it.
+    Playback,
+}
+
+impl What {
+    /// The word in the log and in addresses.
+    pub fn id(self) -> &'static str {
+        match self {
+            What::Original => "original",
+            What::ContactSheet => "contact_sheet",
+            What::Playback => "playback",
+        }
+    }
+
+    /// The content with this word.
+    pub fn from_id(id: &str) -> Option<What> {
+        [What::Original, What::ContactSheet, What::Playback]
+            .into_iter()
+            .find(|what| what.id() == id)
+    }
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// Something somebody wants to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Evidence id.
+    pub evidence: String,
+    /// Version, from 1.
+    pub version: u32,
+    /// Which content of it.
+    pub what: What,
+    /// To look, or to take away.
+    pub purpose: Purpose,
+    /// By which way.
+    pub channel: Channel,
+    /// The session or connection that may use the reading, and ends it when it ends.
+    pub holder: String,
+}
+
+/// A reading as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// Id of the `access.read` event.
+    pub id: String,
+    /// Its position in the log.
+    pub leaf: u64,
+    /// The grant.
+    pub grant: String,
+    /// Until when the grant holds, milliseconds since 1970.
+    pub expires_ms: i64,
+    /// Who reads, by id.
+    pub person: String,
+    /// Evidence id.
+    pub evidence: String,
+    /// Version.
+    pub version: u32,
+    /// Which content.
+    pub what: What,
+    /// For what.
+    pub purpose: Purpose,
+    /// By which way.
+    pub channel: Channel,
+    /// Which session or connection holds it.
+    pub holder: String,
+    /// Media type of what is read, where it is known.
+    pub media_type: Option<String>,
+    /// File name of the original.
+    pub file_name: String,
+}
+
+impl ReadingRoom {
+    /// Opens content for reading, once `access.read` is committed.
+    ///
+    /// # Errors
+    /// A refusal, which is on record; damage; or that it couldn't be committed, and then nothing is read.
+    pub fn open(&self, who: &Who, wanted: &Wanted) -> Result<Arc<Reading>, AccessError> {
+        let opened = self.try_open(who, wanted);
+        let known = matches!(&opened, Err(AccessError::Refused(refusal)) if *refusal != Refusal::NotFound);
+        let evidence = known.then_some(wanted.evidence.as_str());
+        self.on_record(who, Action::ReadContent, evidence, opened)
+    }
+
+    fn try_open(&self, who: &Who, wanted: &Wanted) -> Result<Arc<Reading>, AccessError> {
+        self.reads.room_for(&wanted.holder)?;
+        let (person, grants, row, copy) = self.catalogue.read(|connection| {
+            let now_ms = self.clock.now_ms();
+            let person = who.active(connection)?;
+            let grants = access::live_grants_for(connection, &who.person, &wanted.evidence, now_ms)?;
+            let row = search::version(connection, &wanted.evidence, wanted.version)?;
+            let copies = inspections::derived_of(connection, &wanted.evidence, i64::from(wanted.version))?;
+            let copy = copies
+                .into_iter()
+                .rfind(|copy| copy.form == wanted.what.id());
+            Ok((person, grants, row, copy))
+        })?;
+        authorizer::permit(person, Action::ReadContent, Relation::OWN)?;
+        // Before whether there is such a record: without a grant nobody learns that.
+        grants::choose(grants, wanted.purpose)?;
+        let row = row.ok_or(Refusal::NotFound)?;
+        let (part, media_type) = match (wanted.what, copy) {
+            (What::Original, _) => (Part::Original, None),
+            (What::ContactSheet, Some(copy)) => (Part::ContactSheet { event: copy.id }, Some(copy.media_type)),
+            (What::Playback, Some(copy)) => (Part::Playback { event: copy.id }, Some(copy.media_type)),
+            (What::ContactSheet | What::Playback, None) => return Err(Refusal::NotFound.into()),
+        };
+        let content = self.content(&row, &part)?;
+        let opened = self.commit_read(who, wanted, row, media_type)?;
+        let (grant, person) = (opened.grant.clone(), opened.person.clone());
+        let reading = self.reads.add(opened, content);
+        // Revoked or disabled between the commit and the list? From here on whoever does that finds the reading.
+        let still = self.catalogue.read(|connection| {
+            let active = people::by_id(connection, &person)?.is_some_and(|person| person.disabled_ms.is_none());
+            let live = access::grant(connection, &grant)?.is_some_and(|grant| grant.is_live(self.clock.now_ms()));
+            Ok(active && live)
+        });
+        match still {
+            Ok(true) => Ok(reading),
+            Ok(false) => {
+                self.reads.end(&reading.opened().id);
+                Err(Refusal::GrantEnded.into())
+            }
+            Err(error) => {
+                self.reads.end(&reading.opened().id);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn content(&self, row: &Evidence, part: &Part) -> Result<Content, AccessError> {
+        let version = VersionId {
+            customer: row.customer.clone(),
+            evidence: row.id.clone(),
+            version: u32::try_from(row.version).map_err(|error| AccessError::Unavailable(error.to_string()))?,
+        };
+        self.contents.open(&version, part).map_err(|error| match error {
+            ContentError::Closed(_) => AccessError::Refused(Refusal::Locked),
+            ContentError::NotPlaced | ContentError::Catalogue(_) | ContentError::Io { .. } => {
+                AccessError::Unavailable(error.to_string())
+            }
+            error => {
+                tracing::error!(%error, evidence = row.id, version = row.version, "a sealed object doesn't open");
+                AccessError::Damaged {
+                    what: error.to_string(),
+                }
+            }
+        })
+    }
+
+    fn commit_read(
+        &self,
+        who: &Who,
+        wanted: &Wanted,
+        row: Evidence,
+        media_type: Option<String>,
+    ) -> Result<Opened, AccessError> {
+        let event = self.new_id()?;
+        let place = self.sealer.registry(event.clone());
+        let (asking, asked) = (who.clone(), wanted.clone());
+        let chosen: Arc<OnceLock<Grant>> = Arc::default();
+        let choice = chosen.clone();
+        let committed = self.custody.commit(move |turn| {
+            let person = asking.active(turn.connection).map_err(storage)?;
+            let permit = authorizer::permit(person, Action::ReadContent, Relation::OWN)?;
+            let grants =
+                access::live_grants_for(turn.connection, &asking.person, &asked.evidence, turn.time_ms)
+                    .map_err(storage)?;
+            let grant = grants::choose(grants, asked.purpose)?;
+            let draft = permit
+                .event(Kind::AccessRead, event)
+                .fact("evidence", asked.evidence)
+                .fact("version", asked.version)
+                .fact("purpose", asked.purpose.id())
+                .fact("basis", grant.basis.as_str())
+                .fact("grant", grant.id.as_str())
+                .fact("person", asking.person)
+                .fact("part", asked.what.id())
+                .fact("channel", asked.channel.id())
+                .commit("reason", grant.reason.as_str())
+                .commit("requester", permit.person().name.as_str());
+            let _ = choice.set(grant);
+            Ok(Proposed {
+                draft,
+                place: Some(place),
+            })
+        })?;
+        let grant = chosen
+            .get()
+            .ok_or_else(|| AccessError::Unavailable("a reading was committed without its grant".to_owned()))?;
+        Ok(Opened {
+            id: committed.leaf.id,
+            leaf: committed.index,
+            grant: grant.id.clone(),
+            expires_ms: grant.expires_ms,
+            person: who.person.clone(),
+            evidence: wanted.evidence.clone(),
+            version: wanted.version,
+            what: wanted.what,
+            purpose: wanted.purpose,
+            channel: wanted.channel,
+            holder: wanted.holder.clone(),
+            media_type,
+            file_name: row.file_name,
+        })
+    }
+}

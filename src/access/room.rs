@@ -1,0 +1,145 @@
+//! The reading room (查阅室): what the retrieval side works with, and how its changes are committed.
+//!
+//! Invariant: whatever changes here is decided inside the transaction that commits it, from the person, the request and
+//! the grant as they are at that moment; a refusal of a person goes on record.
+
+use super::{
+    authorizer::{self, Permit, Scope, Who},
+    content::Contents,
+    live::LiveReads,
+    policy::{Action, Relation},
+    refusal::{AccessError, Refusal},
+    refusals::{Refusals, Refused},
+};
+use crate::{
+    blob::Layout,
+    catalog::{Catalogue, people::Person},
+    custody::{
+        log_view::LogView,
+        sequencer::{CommitError, Committed, Custody, Proposed, Turn},
+    },
+    domain::{
+        event::Draft,
+        id::new_id,
+        time::{Clock, Zone},
+    },
+    seal::Sealer,
+};
+use ring::rand::SecureRandom;
+use std::sync::Arc;
+
+/// What the retrieval side works with.
+pub struct ReadingRoom {
+    /// Reads of the catalogue.
+    pub catalogue: Catalogue,
+    /// Commits.
+    pub custody: Custody,
+    /// Seals records.
+    pub sealer: Sealer,
+    /// Where everything lies.
+    pub layout: Layout,
+    /// The custody log.
+    pub log: LogView,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+    /// The vault's zone.
+    pub zone: Zone,
+    /// Opens what is sealed, while the keyring is unlocked.
+    pub contents: Contents,
+    /// Puts refusals on record.
+    pub refusals: Refusals,
+    /// Readings that are open.
+    pub reads: LiveReads,
+}
+
+impl ReadingRoom {
+    /// A new id.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn new_id(&self) -> Result<String, AccessError> {
+        new_id(self.random.as_ref(), self.clock.now_ms())
+            .map_err(|_| AccessError::Unavailable("the system has no randomness".to_owned()))
+    }
+
+    /// The person as they are now, with the roles that count.
+    ///
+    /// # Errors
+    /// [`Refusal::NotActive`], or that the catalogue can't be read.
+    pub fn person(&self, who: &Who) -> Result<Person, AccessError> {
+        let found = self.catalogue.read(|connection| who.active(connection))?;
+        found.ok_or(AccessError::Refused(Refusal::NotActive))
+    }
+
+    /// How much of what an action lists somebody sees; a refusal is on record when this returns.
+    ///
+    /// # Errors
+    /// The refusal, or that the catalogue can't be read.
+    pub fn scope(&self, who: &Who, action: Action) -> Result<Scope, AccessError> {
+        let scope = self.person(who).and_then(|person| {
+            authorizer::scope(&person, action).ok_or(AccessError::Refused(Refusal::NotYourRole))
+        });
+        self.on_record(who, action, None, scope)
+    }
+
+    /// Leave for something that is about nothing in particular; a refusal is on record when this returns.
+    ///
+    /// # Errors
+    /// The refusal, or that the catalogue can't be read.
+    pub fn permit(&self, who: &Who, action: Action) -> Result<Permit, AccessError> {
+        let found = self.catalogue.read(|connection| who.active(connection));
+        let permit = found
+            .map_err(AccessError::from)
+            .and_then(|person| Ok(authorizer::permit(person, action, Relation::ANY)?));
+        self.on_record(who, action, None, permit)
+    }
+
+    /// Commits the event that `decide` makes inside the transaction. A refusal is on record when this returns.
+    pub(super) fn commit(
+        &self,
+        who: &Who,
+        action: Action,
+        evidence: Option<&str>,
+        decide: impl FnOnce(&Turn<'_>, &str) -> Result<Draft, CommitError> + Send + 'static,
+    ) -> Result<Committed, AccessError> {
+        let event = self.new_id()?;
+        let place = self.sealer.registry(event.clone());
+        let committed = self.custody.commit(move |turn| {
+            let draft = decide(turn, &event)?;
+            let place = draft.has_record().then_some(place);
+            Ok(Proposed { draft, place })
+        });
+        self.on_record(who, action, evidence, committed.map_err(AccessError::from))
+    }
+
+    /// Passes a result on; a refusal in it goes on record.
+    pub(super) fn on_record<T>(
+        &self,
+        who: &Who,
+        action: Action,
+        evidence: Option<&str>,
+        result: Result<T, AccessError>,
+    ) -> Result<T, AccessError> {
+        if let Err(AccessError::Refused(refusal)) = &result {
+            self.refused(who, action.id(), evidence, *refusal);
+        }
+        result
+    }
+
+    /// Puts a refusal on record.
+    pub fn refused(&self, who: &Who, what: &str, evidence: Option<&str>, refusal: Refusal) {
+        self.refusals.record(Refused {
+            person: Some(who.person.clone()),
+            what: what.to_owned(),
+            evidence: evidence.map(str::to_owned),
+            why: refusal.id().to_owned(),
+        });
+    }
+}
+
+/// A catalogue error inside a transaction.
+pub(super) fn storage(error: impl std::fmt::Display) -> CommitError {
+    CommitError::Storage(error.to_string())
+}

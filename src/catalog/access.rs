@@ -1,0 +1,374 @@
+//! Requests, grants and readings, as they stand.
+//!
+//! Whether a grant is live is a question of time, so every such query takes the time.
+
+use super::{Result, project::signed, rows};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
+
+/// A request for access.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Request {
+    /// Its id.
+    pub id: String,
+    /// Position of the event that filed it.
+    pub leaf: u64,
+    /// Who asks, by id.
+    pub person: String,
+    /// The branch of all its records; `None` when they are of several.
+    pub branch: Option<String>,
+    /// `view` or `export`.
+    pub purpose: String,
+    /// Id of the basis.
+    pub basis: String,
+    /// Why, in the requester's words.
+    pub reason: String,
+    /// How long access is wanted for, in seconds.
+    pub duration_s: i64,
+    /// Beyond the requester's scope: needs two approvers.
+    pub emergency: bool,
+    /// File name of the scan of the signed form, if one was attached.
+    pub form_name: Option<String>,
+    /// When it was filed, milliseconds since 1970.
+    pub requested_ms: i64,
+    /// `pending`, `approved`, `declined` or `withdrawn`.
+    pub state: String,
+    /// The first of two approvers of an emergency, by id.
+    pub endorser: Option<String>,
+    /// Who decided it, by id.
+    pub decided_by: Option<String>,
+    /// When, milliseconds since 1970.
+    pub decided_ms: Option<i64>,
+    /// Why it was declined.
+    pub decided_reason: Option<String>,
+    /// The grant that came of it.
+    pub grant: Option<String>,
+    /// How many records it names.
+    pub items: i64,
+}
+
+const REQUEST: &str = "SELECT r.id, r.leaf_index, r.person, r.branch, r.purpose, r.basis, r.reason, r.duration_s, r.emergency, \
+     r.form_name, r.requested_ms, r.state, r.endorser, r.decided_by, r.decided_ms, r.decided_reason, \
+     (SELECT id FROM access_grant g WHERE g.request = r.id), \
+     (SELECT COUNT(*) FROM access_request_item i WHERE i.request = r.id) FROM access_request r";
+
+fn request_row(row: &Row<'_>) -> rusqlite::Result<Request> {
+    Ok(Request {
+        id: row.get(0)?,
+        leaf: row.get::<_, i64>(1)?.unsigned_abs(),
+        person: row.get(2)?,
+        branch: row.get(3)?,
+        purpose: row.get(4)?,
+        basis: row.get(5)?,
+        reason: row.get(6)?,
+        duration_s: row.get(7)?,
+        emergency: row.get(8)?,
+        form_name: row.get(9)?,
+        requested_ms: row.get(10)?,
+        state: row.get(11)?,
+        endorser: row.get(12)?,
+        decided_by: row.get(13)?,
+        decided_ms: row.get(14)?,
+        decided_reason: row.get(15)?,
+        grant: row.get(16)?,
+        items: row.get(17)?,
+    })
+}
+
+/// Which requests or grants to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Which {
+    /// Of this person only.
+    pub person: Option<String>,
+    /// Whose records are all of this branch.
+    pub branch: Option<String>,
+    /// Undecided requests, or live grants, only.
+    pub open: bool,
+    /// Positions below this one: the last row of the page before.
+    pub before: Option<u64>,
+}
+
+/// A request by its id.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn request(connection: &Connection, id: &str) -> Result<Option<Request>> {
+    Ok(connection
+        .prepare_cached(&format!("{REQUEST} WHERE r.id = ?1"))?
+        .query_row([id], request_row)
+        .optional()?)
+}
+
+/// Requests, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn requests(connection: &Connection, which: &Which, limit: usize) -> Result<Vec<Request>> {
+    let open = if which.open { " AND r.state = 'pending'" } else { "" };
+    let mut query = connection.prepare_cached(&format!(
+        "{REQUEST} WHERE (?1 IS NULL OR r.person = ?1) AND (?2 IS NULL OR r.branch = ?2) AND r.leaf_index < ?3{open} \
+         ORDER BY r.leaf_index DESC LIMIT ?4"
+    ))?;
+    let found = query.query_map(
+        params![which.person, which.branch, before(which), rows(limit)],
+        request_row,
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+fn before(which: &Which) -> i64 {
+    which.before.map_or(i64::MAX, signed)
+}
+
+/// The records that a request names, by evidence id.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn request_items(connection: &Connection, request: &str) -> Result<Vec<String>> {
+    texts(
+        connection,
+        "SELECT evidence FROM access_request_item WHERE request = ?1 ORDER BY evidence",
+        request,
+    )
+}
+
+fn texts(connection: &Connection, statement: &str, of: &str) -> Result<Vec<String>> {
+    let mut query = connection.prepare_cached(statement)?;
+    let found = query.query_map([of], |row| row.get(0))?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Leave to read, bound to a person, records and a purpose.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Grant {
+    /// Its id.
+    pub id: String,
+    /// Position of the event that made it.
+    pub leaf: u64,
+    /// The request it answers.
+    pub request: String,
+    /// Whose it is, by id.
+    pub person: String,
+    /// The branch of all records of the request; `None` when they are of several.
+    pub branch: Option<String>,
+    /// Who gave it, by id.
+    pub approver: String,
+    /// The other approver of an emergency, by id.
+    pub endorser: Option<String>,
+    /// `view` or `export`.
+    pub purpose: String,
+    /// Id of the basis.
+    pub basis: String,
+    /// Given in an emergency.
+    pub emergency: bool,
+    /// From when, milliseconds since 1970.
+    pub granted_ms: i64,
+    /// Until when, milliseconds since 1970.
+    pub expires_ms: i64,
+    /// When it was revoked, milliseconds since 1970.
+    pub revoked_ms: Option<i64>,
+    /// Who revoked it, by id.
+    pub revoked_by: Option<String>,
+    /// Why.
+    pub revoked_reason: Option<String>,
+    /// Why access was asked for.
+    pub reason: String,
+    /// How many records it covers.
+    pub items: i64,
+}
+
+impl Grant {
+    /// Whether it gives leave at a time.
+    pub fn is_live(&self, now_ms: i64) -> bool {
+        self.revoked_ms.is_none() && now_ms < self.expires_ms
+    }
+}
+
+const GRANT: &str = "SELECT g.id, g.leaf_index, g.request, g.person, g.branch, g.approver, g.endorser, g.purpose, g.basis, \
+     g.emergency, g.granted_ms, g.expires_ms, g.revoked_ms, g.revoked_by, g.revoked_reason, r.reason, \
+     (SELECT COUNT(*) FROM access_grant_item i WHERE i.grant_id = g.id) \
+     FROM access_grant g JOIN access_request r ON r.id = g.request";
+
+fn grant_row(row: &Row<'_>) -> rusqlite::Result<Grant> {
+    Ok(Grant {
+        id: row.get(0)?,
+        leaf: row.get::<_, i64>(1)?.unsigned_abs(),
+        request: row.get(2)?,
+        person: row.get(3)?,
+        branch: row.get(4)?,
+        approver: row.get(5)?,
+        endorser: row.get(6)?,
+        purpose: row.get(7)?,
+        basis: row.get(8)?,
+        emergency: row.get(9)?,
+        granted_ms: row.get(10)?,
+        expires_ms: row.get(11)?,
+        revoked_ms: row.get(12)?,
+        revoked_by: row.get(13)?,
+        revoked_reason: row.get(14)?,
+        reason: row.get(15)?,
+        items: row.get(16)?,
+    })
+}
+
+/// A grant by its id, live or not.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn grant(connection: &Connection, id: &str) -> Result<Option<Grant>> {
+    Ok(connection
+        .prepare_cached(&format!("{GRANT} WHERE g.id = ?1"))?
+        .query_row([id], grant_row)
+        .optional()?)
+}
+
+/// Grants, newest first; with `open` those that are live at `now_ms`.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn grants(connection: &Connection, which: &Which, now_ms: i64, limit: usize) -> Result<Vec<Grant>> {
+    let live = if which.open {
+        " AND g.revoked_index IS NULL AND g.expires_ms > ?5"
+    } else {
+        " AND ?5 IS NOT NULL"
+    };
+    let mut query = connection.prepare_cached(&format!(
+        "{GRANT} WHERE (?1 IS NULL OR g.person = ?1) AND (?2 IS NULL OR g.branch = ?2) AND g.leaf_index < ?3{live} \
+         ORDER BY g.leaf_index DESC LIMIT ?4"
+    ))?;
+    let found = query.query_map(
+        params![which.person, which.branch, before(which), rows(limit), now_ms],
+        grant_row,
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// The records that a grant covers, by evidence id.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn grant_items(connection: &Connection, grant: &str) -> Result<Vec<String>> {
+    texts(
+        connection,
+        "SELECT evidence FROM access_grant_item WHERE grant_id = ?1 ORDER BY evidence",
+        grant,
+    )
+}
+
+/// A person's live grants that cover a record, the one that lasts longest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn live_grants_for(
+    connection: &Connection,
+    person: &str,
+    evidence: &str,
+    now_ms: i64,
+) -> Result<Vec<Grant>> {
+    let mut query = connection.prepare_cached(&format!(
+        "{GRANT} JOIN access_grant_item i ON i.grant_id = g.id \
+         WHERE i.evidence = ?2 AND g.person = ?1 AND g.revoked_index IS NULL AND g.expires_ms > ?3 \
+         ORDER BY g.expires_ms DESC, g.id"
+    ))?;
+    let found = query.query_map(params![person, evidence, now_ms], grant_row)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Evidence ids that a person's live grants cover, in order.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn live_evidence_of(connection: &Connection, person: &str, now_ms: i64) -> Result<Vec<String>> {
+    let mut query = connection.prepare_cached(
+        "SELECT DISTINCT i.evidence FROM access_grant g JOIN access_grant_item i ON i.grant_id = g.id \
+         WHERE g.person = ?1 AND g.revoked_index IS NULL AND g.expires_ms > ?2 ORDER BY i.evidence",
+    )?;
+    let found = query.query_map(params![person, now_ms], |row| row.get(0))?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// A reading of content under a grant.
+#[derive(Clone, Debug, Serialize, PartialEq, Eq)]
+pub struct Read {
+    /// Its id.
+    pub id: String,
+    /// Position of the event that stood before the first byte.
+    pub leaf: u64,
+    /// Under which grant.
+    pub grant: String,
+    /// Who, by id.
+    pub person: String,
+    /// Evidence id.
+    pub evidence: String,
+    /// Version.
+    pub version: i64,
+    /// `original`, `contact_sheet` or `playback`.
+    pub part: String,
+    /// `view` or `export`.
+    pub purpose: String,
+    /// `sftp`, `console` or `api`.
+    pub channel: String,
+    /// When it began, milliseconds since 1970.
+    pub started_ms: i64,
+    /// When it ended; `None` while it goes on, or when the server ended first.
+    pub ended_ms: Option<i64>,
+    /// Plaintext bytes that left.
+    pub bytes: Option<i64>,
+    /// Separate stretches that they make.
+    pub ranges: Option<i64>,
+    /// Seconds that the player said it played.
+    pub watched_s: Option<i64>,
+}
+
+/// Which readings to list, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WhichReads {
+    /// Of this record only.
+    pub evidence: Option<String>,
+    /// By this person only.
+    pub person: Option<String>,
+    /// Under this grant only.
+    pub grant: Option<String>,
+    /// Positions below this one: the last row of the page before.
+    pub before: Option<u64>,
+}
+
+/// Readings, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn reads(connection: &Connection, which: &WhichReads, limit: usize) -> Result<Vec<Read>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, leaf_index, grant_id, person, evidence, version, part, purpose, channel, started_ms, ended_ms, bytes, \
+         ranges, watched_s FROM access_read WHERE (?1 IS NULL OR evidence = ?1) AND (?2 IS NULL OR person = ?2) \
+         AND (?3 IS NULL OR grant_id = ?3) AND leaf_index < ?4 ORDER BY leaf_index DESC LIMIT ?5",
+    )?;
+    let found = query.query_map(
+        params![
+            which.evidence,
+            which.person,
+            which.grant,
+            which.before.map_or(i64::MAX, signed),
+            rows(limit)
+        ],
+        |row| {
+            Ok(Read {
+                id: row.get(0)?,
+                leaf: row.get::<_, i64>(1)?.unsigned_abs(),
+                grant: row.get(2)?,
+                person: row.get(3)?,
+                evidence: row.get(4)?,
+                version: row.get(5)?,
+                part: row.get(6)?,
+                purpose: row.get(7)?,
+                channel: row.get(8)?,
+                started_ms: row.get(9)?,
+                ended_ms: row.get(10)?,
+                bytes: row.get(11)?,
+                ranges: row.get(12)?,
+                watched_s: row.get(13)?,
+            })
+        },
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
