@@ -5,7 +5,7 @@
 pub mod serve;
 
 use crate::{
-    access::keyring::Keyring,
+    access::{ReadingRoom, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
     admin,
     blob::{BlobError, ImmutableSupport, Layout, LockError, Store, VaultLock},
     catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
@@ -14,6 +14,7 @@ use crate::{
     custody::{
         edge::Publisher,
         fence::FenceError,
+        log_view::LogView,
         sequencer::{CommitError, Custody, Parts, Proposed, Sequencer},
     },
     domain::{
@@ -114,6 +115,8 @@ pub struct Vault {
     pub sealer: Sealer,
     /// Taking in.
     pub ingest: Arc<Ingest>,
+    /// Giving out.
+    pub room: Arc<ReadingRoom>,
     /// Inbox paths that are open, over all sessions.
     pub open_paths: Arc<OpenPaths>,
     /// Wakes the deep queue.
@@ -303,9 +306,25 @@ impl VaultHandle {
             Some(_) => Keyring::locked(),
             None => Keyring::ingest_only(),
         };
+        let log_dir = LogDir::new(layout.log());
+        let room = Arc::new(ReadingRoom {
+            contents: Contents::new(layout.clone(), catalogue.clone(), keyring.clone()),
+            log: LogView::new(catalogue.clone(), log_dir.clone(), verifier.clone()),
+            refusals: Refusals::new(custody.clone(), clock.clone(), random.clone()),
+            reads: LiveReads::start(custody.clone(), clock.clone(), random.clone())
+                .map_err(VaultError::Thread)?,
+            catalogue: catalogue.clone(),
+            custody: custody.clone(),
+            sealer: sealer.clone(),
+            layout: layout.clone(),
+            clock: clock.clone(),
+            random: random.clone(),
+            zone: config.zone(),
+        });
         let vault = Arc::new(Vault {
-            log_dir: LogDir::new(layout.log()),
+            log_dir,
             keyring,
+            room,
             config,
             layout,
             catalogue,
@@ -410,6 +429,7 @@ impl VaultHandle {
     pub fn close(mut self) {
         // First, so that what it still commits is placed.
         drop(self.deep.take());
+        self.room.stop();
         self.ingest.gate.stop();
         if let Some(finisher) = self.finisher.take() {
             let _ = finisher.join();

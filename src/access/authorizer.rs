@@ -152,21 +152,33 @@ pub fn permit(person: Option<Person>, action: Action, relation: Relation) -> Res
     }
     // Why, as precisely as it helps: would it be theirs to do, were it not for this?
     let otherwise = |relation: Relation| may(&person, action, relation);
-    Err(if relation.own && otherwise(Relation { own: false, ..relation }) {
-        Refusal::OwnRequest
-    } else if (relation.uploaded || relation.witnessed)
-        && otherwise(Relation {
-            uploaded: false,
-            witnessed: false,
-            ..relation
-        })
-    {
-        Refusal::Involved
-    } else if !relation.in_scope && otherwise(Relation { in_scope: true, ..relation }) {
-        Refusal::OutOfScope
-    } else {
-        Refusal::NotYourRole
-    })
+    Err(
+        if relation.own
+            && otherwise(Relation {
+                own: false,
+                ..relation
+            })
+        {
+            Refusal::OwnRequest
+        } else if (relation.uploaded || relation.witnessed)
+            && otherwise(Relation {
+                uploaded: false,
+                witnessed: false,
+                ..relation
+            })
+        {
+            Refusal::Involved
+        } else if !relation.in_scope
+            && otherwise(Relation {
+                in_scope: true,
+                ..relation
+            })
+        {
+            Refusal::OutOfScope
+        } else {
+            Refusal::NotYourRole
+        },
+    )
 }
 
 /// How much of what an action lists a person sees; `None` for nothing.

@@ -2,22 +2,17 @@
 
 use super::{
     policy::{self, Area},
+    refusal::Refusal,
+    refusals::Refused,
     refusing::Refusing,
+    room::ReadingRoom,
 };
 use crate::{
     catalog::{
         CatalogueError,
         people::{self, Person},
     },
-    custody::{
-        log_view::LogView,
-        sequencer::{CommitError, Proposed},
-    },
-    domain::{
-        event::{Draft, Kind},
-        id::new_id,
-        role::Role,
-    },
+    domain::role::Role,
     ingest::{
         Ingest,
         inbox::{Inbox, OpenPaths, Uploader},
@@ -37,14 +32,7 @@ use crate::{
     },
 };
 use russh::keys::{Certificate, HashAlg, PublicKey};
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
-};
-
-/// One refusal of a person in this time is put on record; more would let anybody fill the log.
-const REFUSAL_INTERVAL_MS: i64 = 60_000;
+use std::{net::SocketAddr, sync::Arc};
 
 /// Lets people in and shows them what their roles see.
 pub struct AccessDoorkeeper {
@@ -53,13 +41,7 @@ pub struct AccessDoorkeeper {
     book: Arc<ReceiptBook>,
     desk: WitnessDesk,
     authorities: Vec<PublicKey>,
-    refusals: Arc<Refusals>,
-}
-
-/// When each person's refusal was last put on record.
-struct Refusals {
-    ingest: Arc<Ingest>,
-    last_ms: Mutex<HashMap<String, i64>>,
+    room: Arc<ReadingRoom>,
 }
 
 impl AccessDoorkeeper {
@@ -67,29 +49,25 @@ impl AccessDoorkeeper {
     pub fn new(
         ingest: Arc<Ingest>,
         open_paths: Arc<OpenPaths>,
-        log: LogView,
+        room: Arc<ReadingRoom>,
         witnesses: Vec<VerifierKey>,
         authorities: Vec<PublicKey>,
     ) -> Self {
         let desk = WitnessDesk {
-            log: log.clone(),
+            log: room.log.clone(),
             custody: ingest.custody.clone(),
             witnesses: witnesses.into(),
             clock: ingest.clock.clone(),
             random: ingest.random.clone(),
         };
-        let book = Arc::new(ReceiptBook::new(log, ingest.zone));
-        let refusals = Arc::new(Refusals {
-            ingest: ingest.clone(),
-            last_ms: Mutex::default(),
-        });
+        let book = Arc::new(ReceiptBook::new(room.log.clone(), ingest.zone));
         AccessDoorkeeper {
             ingest,
             open_paths,
             book,
             desk,
             authorities,
-            refusals,
+            room,
         }
     }
 
@@ -162,38 +140,16 @@ impl AccessDoorkeeper {
             mount.add("witness", WitnessDrop::new(self.desk.clone(), person.id.clone()));
         }
         for name in roles.iter().flat_map(|role| policy::recorded_refusals(*role)) {
-            let (refusals, id) = (self.refusals.clone(), person.id.clone());
-            mount.add_unlisted(name, Refusing(Box::new(move || refusals.record(&id))));
+            let refusals = self.room.refusals.clone();
+            let refused = Refused {
+                person: Some(person.id.clone()),
+                what: "sftp".to_owned(),
+                evidence: None,
+                why: Refusal::NotYourRole.id().to_owned(),
+            };
+            mount.add_unlisted(name, Refusing(Box::new(move || refusals.record(refused.clone()))));
         }
         mount
-    }
-}
-
-impl Refusals {
-    /// Puts a refusal on record, once in a while. The refusal itself doesn't depend on it.
-    fn record(&self, person: &str) {
-        let now_ms = self.ingest.clock.now_ms();
-        {
-            let mut last_ms = self.last_ms.lock().unwrap_or_else(PoisonError::into_inner);
-            let recently = |last: &i64| (0..REFUSAL_INTERVAL_MS).contains(&(now_ms - last));
-            if last_ms.get(person).is_some_and(recently) {
-                return;
-            }
-            last_ms.insert(person.to_owned(), now_ms);
-        }
-        let id = new_id(self.ingest.random.as_ref(), now_ms)
-            .map_err(|_| CommitError::Storage("no randomness".to_owned()));
-        let refused = id.and_then(|id| {
-            let draft = Draft::new(Kind::AccessRefused, id, person)
-                .fact("what", "sftp")
-                .fact("person", person);
-            self.ingest
-                .custody
-                .commit(move |_| Ok(Proposed { draft, place: None }))
-        });
-        if let Err(error) = refused {
-            tracing::error!(%error, person, "a refusal couldn't be put on record");
-        }
     }
 }
 

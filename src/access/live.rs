@@ -168,7 +168,7 @@ type Meant<'a> = &'a dyn Fn(&Opened) -> bool;
 pub struct LiveReads {
     open: Arc<Mutex<HashMap<String, Arc<Reading>>>>,
     notes: SyncSender<Note>,
-    recorder: Option<JoinHandle<()>>,
+    recorder: Mutex<Option<JoinHandle<()>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -202,7 +202,7 @@ impl LiveReads {
         Ok(LiveReads {
             open: Arc::default(),
             notes,
-            recorder: Some(recorder),
+            recorder: Mutex::new(Some(recorder)),
             clock,
         })
     }
@@ -251,7 +251,11 @@ impl LiveReads {
 
     /// What is open now, oldest first.
     pub fn list(&self) -> Vec<Opened> {
-        let mut open: Vec<Opened> = self.lock().values().map(|reading| reading.opened.clone()).collect();
+        let mut open: Vec<Opened> = self
+            .lock()
+            .values()
+            .map(|reading| reading.opened.clone())
+            .collect();
         open.sort_by(|one, other| one.id.cmp(&other.id));
         open
     }
@@ -298,6 +302,20 @@ impl LiveReads {
         }
     }
 
+    /// The server stops: what is open ends, and the ends are committed when this returns.
+    pub fn stop(&self) {
+        self.end_all();
+        let recorder = self
+            .recorder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(recorder) = recorder {
+            let _ = self.notes.send(Note::Stop);
+            let _ = recorder.join();
+        }
+    }
+
     fn end_where(&self, meant: Meant<'_>) {
         let gone: Vec<Arc<Reading>> = {
             let mut open = self.lock();
@@ -320,14 +338,9 @@ impl LiveReads {
     }
 }
 
-/// The server stops: what is open ends, and the ends are committed.
 impl Drop for LiveReads {
     fn drop(&mut self) {
-        self.end_all();
-        let _ = self.notes.send(Note::Stop);
-        if let Some(recorder) = self.recorder.take() {
-            let _ = recorder.join();
-        }
+        self.stop();
     }
 }
 

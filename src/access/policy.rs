@@ -242,11 +242,7 @@ pub fn areas(role: Role) -> &'static [Area] {
             Area::Evidence,
         ],
         Role::Retriever => &[Area::Evidence],
-        Role::Archivist
-        | Role::Reviewer
-        | Role::Approver
-        | Role::Sysadmin
-        | Role::KeyCustodian => &[],
+        Role::Archivist | Role::Reviewer | Role::Approver | Role::Sysadmin | Role::KeyCustodian => &[],
     }
 }
 

@@ -154,9 +154,7 @@ impl ReadingRoom {
             let grants = access::live_grants_for(connection, &who.person, &wanted.evidence, now_ms)?;
             let row = search::version(connection, &wanted.evidence, wanted.version)?;
             let copies = inspections::derived_of(connection, &wanted.evidence, i64::from(wanted.version))?;
-            let copy = copies
-                .into_iter()
-                .rfind(|copy| copy.form == wanted.what.id());
+            let copy = copies.into_iter().rfind(|copy| copy.form == wanted.what.id());
             Ok((person, grants, row, copy))
         })?;
         authorizer::permit(person, Action::ReadContent, Relation::OWN)?;
@@ -165,7 +163,9 @@ impl ReadingRoom {
         let row = row.ok_or(Refusal::NotFound)?;
         let (part, media_type) = match (wanted.what, copy) {
             (What::Original, _) => (Part::Original, None),
-            (What::ContactSheet, Some(copy)) => (Part::ContactSheet { event: copy.id }, Some(copy.media_type)),
+            (What::ContactSheet, Some(copy)) => {
+                (Part::ContactSheet { event: copy.id }, Some(copy.media_type))
+            }
             (What::Playback, Some(copy)) => (Part::Playback { event: copy.id }, Some(copy.media_type)),
             (What::ContactSheet | What::Playback, None) => return Err(Refusal::NotFound.into()),
         };
@@ -175,8 +175,10 @@ impl ReadingRoom {
         let reading = self.reads.add(opened, content);
         // Revoked or disabled between the commit and the list? From here on whoever does that finds the reading.
         let still = self.catalogue.read(|connection| {
-            let active = people::by_id(connection, &person)?.is_some_and(|person| person.disabled_ms.is_none());
-            let live = access::grant(connection, &grant)?.is_some_and(|grant| grant.is_live(self.clock.now_ms()));
+            let active =
+                people::by_id(connection, &person)?.is_some_and(|person| person.disabled_ms.is_none());
+            let live =
+                access::grant(connection, &grant)?.is_some_and(|grant| grant.is_live(self.clock.now_ms()));
             Ok(active && live)
         });
         match still {
@@ -196,7 +198,8 @@ impl ReadingRoom {
         let version = VersionId {
             customer: row.customer.clone(),
             evidence: row.id.clone(),
-            version: u32::try_from(row.version).map_err(|error| AccessError::Unavailable(error.to_string()))?,
+            version: u32::try_from(row.version)
+                .map_err(|error| AccessError::Unavailable(error.to_string()))?,
         };
         self.contents.open(&version, part).map_err(|error| match error {
             ContentError::Closed(_) => AccessError::Refused(Refusal::Locked),
@@ -249,9 +252,9 @@ impl ReadingRoom {
                 place: Some(place),
             })
         })?;
-        let grant = chosen
-            .get()
-            .ok_or_else(|| AccessError::Unavailable("a reading was committed without its grant".to_owned()))?;
+        let grant = chosen.get().ok_or_else(|| {
+            AccessError::Unavailable("a reading was committed without its grant".to_owned())
+        })?;
         Ok(Opened {
             id: committed.leaf.id,
             leaf: committed.index,

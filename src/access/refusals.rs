@@ -146,7 +146,11 @@ mod tests {
     #[test]
     fn the_first_is_committed_at_once_and_the_rest_in_one_count() {
         let vault = TestVault::new();
-        let refusals = Refusals::new(vault.custody.clone(), vault.clock.clone(), Arc::new(SystemRandom::new()));
+        let refusals = Refusals::new(
+            vault.custody.clone(),
+            vault.clock.clone(),
+            Arc::new(SystemRandom::new()),
+        );
         let refused = |person: &str| Refused {
             person: Some(person.to_owned()),
             what: "read_content".to_owned(),

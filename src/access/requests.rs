@@ -106,7 +106,9 @@ impl ReadingRoom {
             let person = asking.active(turn.connection).map_err(storage)?;
             let in_scope = person.as_ref().is_some_and(|person| {
                 let scope = authorizer::scope(person, Action::RequestAccess);
-                scope.is_some_and(|scope| request.emergency || records.iter().all(|row| scope.covers(&row.branch)))
+                scope.is_some_and(|scope| {
+                    request.emergency || records.iter().all(|row| scope.covers(&row.branch))
+                })
             });
             let relation = Relation {
                 own: true,
@@ -195,7 +197,10 @@ impl ReadingRoom {
                 .fact("approver", approver)
                 .fact("purpose", granted.purpose.id())
                 .fact("basis", request.basis)
-                .fact("expires_ms", turn.time_ms.saturating_add(granted.duration_s * 1_000))
+                .fact(
+                    "expires_ms",
+                    turn.time_ms.saturating_add(granted.duration_s * 1_000),
+                )
                 .fact("evidence_items", granted.evidence.len())
                 .fact("emergency", u8::from(request.emergency))
                 .private("evidence", granted.evidence);
@@ -245,7 +250,11 @@ fn check(request: &NewRequest) -> Result<Checked, Refusal> {
     if request.evidence.len() > MAX_RECORDS {
         return Err(Refusal::TooManyRecords);
     }
-    let longest = if request.emergency { MAX_EMERGENCY_S } else { *DURATION_S.end() };
+    let longest = if request.emergency {
+        MAX_EMERGENCY_S
+    } else {
+        *DURATION_S.end()
+    };
     if !(*DURATION_S.start()..=longest).contains(&request.duration_s) {
         return Err(Refusal::BadDuration);
     }
@@ -264,7 +273,11 @@ pub(super) fn one_line(text: &str) -> Result<String, Refusal> {
 fn form(form: &Form) -> Result<(Value, String), Refusal> {
     let media_type = form_media_type(&form.bytes).ok_or(Refusal::BadForm)?;
     let name = form.name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|c| !c.is_control()).take(MAX_REASON).collect();
+    let name: String = name
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MAX_REASON)
+        .collect();
     if form.bytes.len() > MAX_FORM_BYTES || name.is_empty() {
         return Err(Refusal::BadForm);
     }
@@ -310,7 +323,9 @@ fn asked(turn: &Turn<'_>, who: &Who, id: &str) -> Result<(Option<Person>, Reques
 }
 
 fn pending(request: &Request) -> Result<(), Refusal> {
-    (request.state == "pending").then_some(()).ok_or(Refusal::AlreadyDecided)
+    (request.state == "pending")
+        .then_some(())
+        .ok_or(Refusal::AlreadyDecided)
 }
 
 /// Leave to decide a request, from how the person stands to it and to its records.

@@ -28,6 +28,9 @@ use crate::{
 use ring::rand::SecureRandom;
 use std::sync::Arc;
 
+/// A reading that nothing was read of for so long has ended: a page was closed without saying so.
+const READING_IDLE_MS: i64 = 10 * 60_000;
+
 /// What the retrieval side works with.
 pub struct ReadingRoom {
     /// Reads of the catalogue.
@@ -126,6 +129,18 @@ impl ReadingRoom {
             self.refused(who, action.id(), evidence, *refusal);
         }
         result
+    }
+
+    /// Now and then: what expired ends, what was refused again and again goes on record.
+    pub fn sweep(&self) {
+        self.reads.sweep(READING_IDLE_MS);
+        self.refusals.sweep(false);
+    }
+
+    /// The server stops: what is open ends, and everything that was counted goes on record.
+    pub fn stop(&self) {
+        self.reads.stop();
+        self.refusals.sweep(true);
     }
 
     /// Puts a refusal on record.

@@ -21,8 +21,10 @@ impl Stretches {
         let (mut start, mut end) = (offset, offset.saturating_add(length));
         let first = self.runs.partition_point(|run| run.1 < start);
         let last = self.runs.partition_point(|run| run.0 <= end);
-        if let (Some(one), Some(other)) = (self.runs.get(first), last.checked_sub(1).and_then(|at| self.runs.get(at)))
-            && first < last
+        if let (Some(one), Some(other)) = (
+            self.runs.get(first),
+            last.checked_sub(1).and_then(|at| self.runs.get(at)),
+        ) && first < last
         {
             start = start.min(one.0);
             end = end.max(other.1);
@@ -48,7 +50,10 @@ impl Stretches {
 
     /// As the log keeps them: `start-end`, both in bytes, the end not included.
     pub(super) fn texts(&self) -> Vec<String> {
-        self.runs.iter().map(|(start, end)| format!("{start}-{end}")).collect()
+        self.runs
+            .iter()
+            .map(|(start, end)| format!("{start}-{end}"))
+            .collect()
     }
 }
 

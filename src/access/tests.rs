@@ -4,7 +4,6 @@ use crate::{
     catalog::{Writer, search},
     config::{Config, IngestConfig, KeysConfig, SshConfig, VaultConfig},
     crypto::{Identity, StagingKey},
-    custody::log_view::LogView,
     domain::event::{Draft, Kind},
     inspect::testing::Passes,
     server::VaultHandle,
@@ -79,6 +78,7 @@ impl Fixture {
             ssh: SshConfig::default(),
             ingest: IngestConfig::default(),
             inspect: crate::config::InspectConfig::default(),
+            retrieval: None,
         };
         let vault = VaultHandle::open_inspected_by(config, "a test", std::sync::Arc::new(Passes)).unwrap();
         for branch in ["0101", "0202"] {
@@ -90,11 +90,7 @@ impl Fixture {
         let door = AccessDoorkeeper::new(
             vault.ingest.clone(),
             vault.open_paths.clone(),
-            LogView::new(
-                vault.catalogue.clone(),
-                vault.log_dir.clone(),
-                vault.verifier.clone(),
-            ),
+            vault.room.clone(),
             vault.witnesses.clone(),
             vec![authority.public_key().clone()],
         );

@@ -104,7 +104,11 @@ pub fn request(connection: &Connection, id: &str) -> Result<Option<Request>> {
 /// # Errors
 /// When SQLite refuses.
 pub fn requests(connection: &Connection, which: &Which, limit: usize) -> Result<Vec<Request>> {
-    let open = if which.open { " AND r.state = 'pending'" } else { "" };
+    let open = if which.open {
+        " AND r.state = 'pending'"
+    } else {
+        ""
+    };
     let mut query = connection.prepare_cached(&format!(
         "{REQUEST} WHERE (?1 IS NULL OR r.person = ?1) AND (?2 IS NULL OR r.branch = ?2) AND r.leaf_index < ?3{open} \
          ORDER BY r.leaf_index DESC LIMIT ?4"

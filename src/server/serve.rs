@@ -2,10 +2,9 @@
 
 use super::{VaultError, VaultHandle};
 use crate::{
-    access::doorkeeper::AccessDoorkeeper,
+    access::{AccessDoorkeeper, ReadingRoom},
     admin::{LiveSession, LiveSessions, control::ControlServer, execute},
     config::{Config, SshConfig},
-    custody::log_view::LogView,
     ingest::Ingest,
     inspect::process::{self, WorkerSettings},
     ssh::{
@@ -98,15 +97,10 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
         .thread_keep_alive(BLOCKING_KEEP_ALIVE)
         .build()
         .map_err(system("the runtime"))?;
-    let log = LogView::new(
-        vault.catalogue.clone(),
-        vault.log_dir.clone(),
-        vault.verifier.clone(),
-    );
     let door = Arc::new(AccessDoorkeeper::new(
         vault.ingest.clone(),
         vault.open_paths.clone(),
-        log,
+        vault.room.clone(),
         vault.witnesses.clone(),
         authorities,
     ));
@@ -114,12 +108,12 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
         let server = Server::start(listen, host_keys, settings, door).await?;
         let sessions = server.sessions().clone();
         let administered = Arc::clone(&vault);
-        let live = Live(sessions);
+        let live = Live(sessions, vault.room.clone());
         let mut control = ControlServer::start(vault.layout.root(), move |request| {
             execute(&administered, &live, request)
         })
         .map_err(system("the control socket"))?;
-        let sweeper = tokio::spawn(sweep(vault.ingest.clone()));
+        let sweeper = tokio::spawn(sweep(vault.ingest.clone(), vault.room.clone()));
         let mut terminate = signal(SignalKind::terminate()).map_err(system("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("signals"))?;
         announce(server.local_address());
@@ -138,7 +132,6 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
     ended
 }
 
-/// Looks after waiting uploads until it is aborted.
 /// Starts both workers once, and says which layers of their sandbox this host hasn't.
 fn check_sandbox(config: &Config) -> Result<(), ServeError> {
     let failed = |error: &dyn std::fmt::Display| ServeError::Inspectors(error.to_string());
@@ -156,12 +149,17 @@ fn check_sandbox(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-async fn sweep(ingest: Arc<Ingest>) {
+/// Looks after waiting uploads and open readings until it is aborted.
+async fn sweep(ingest: Arc<Ingest>, room: Arc<ReadingRoom>) {
     let mut interval = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         interval.tick().await;
-        let ingest = ingest.clone();
-        let swept = tokio::task::spawn_blocking(move || ingest.sweep()).await;
+        let (ingest, room) = (ingest.clone(), room.clone());
+        let swept = tokio::task::spawn_blocking(move || {
+            room.sweep();
+            ingest.sweep()
+        })
+        .await;
         match swept {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
@@ -206,7 +204,7 @@ fn since_ms(since: SystemTime) -> i64 {
 }
 
 /// The SSH edge's sessions, as administration sees them.
-struct Live(Sessions);
+struct Live(Sessions, Arc<ReadingRoom>);
 
 impl LiveSessions for Live {
     fn list(&self) -> Vec<LiveSession> {
@@ -222,6 +220,7 @@ impl LiveSessions for Live {
     }
 
     fn kill_person(&self, person: &str) -> usize {
+        self.1.reads.end_person(person);
         self.0.kill_person(
             person,
             "Your access was withdrawn. What you uploaded so far is kept.",

@@ -135,8 +135,7 @@ fn no_permitted_combination_of_roles_reaches_what_it_must_never() {
         if crate::domain::role::RoleSet::new(roles.clone(), true).is_err() {
             continue;
         }
-        let may =
-            |action: Action, to: Relation| roles.iter().any(|role| rule(*role, action).permits(to));
+        let may = |action: Action, to: Relation| roles.iter().any(|role| rule(*role, action).permits(to));
         for relation in relations() {
             if relation.own || relation.uploaded || relation.witnessed {
                 assert!(
