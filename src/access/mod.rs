@@ -4,8 +4,10 @@
 //! ago, a log that can't commit: all of them see nothing.
 
 pub mod authorizer;
+pub mod check;
 pub mod content;
 pub mod doorkeeper;
+pub mod find;
 mod grants;
 pub mod keyring;
 pub mod live;

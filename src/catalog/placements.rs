@@ -1,7 +1,7 @@
 //! The placement queue: files that a commit promised under their final names. Rows go when the files are durable there.
 
 use super::{Result, project::signed, rows};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// Where the bytes of a placement come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,15 +83,28 @@ pub fn stored_after(connection: &Connection, after: &str, limit: usize) -> Resul
     let mut query = connection.prepare_cached(
         "SELECT target, leaf_index, size_bytes, blake3 FROM stored_file WHERE target > ?1 ORDER BY target LIMIT ?2",
     )?;
-    let found = query.query_map(params![after, rows(limit)], |row| {
-        Ok(StoredFile {
-            target: row.get(0)?,
-            leaf_index: row.get::<_, i64>(1)?.unsigned_abs(),
-            size_bytes: row.get::<_, i64>(2)?.unsigned_abs(),
-            blake3: row.get(3)?,
-        })
-    })?;
+    let found = query.query_map(params![after, rows(limit)], stored_row)?;
     found.map(|row| Ok(row?)).collect()
+}
+
+/// A record or header as it was placed at this path.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn stored(connection: &Connection, target: &str) -> Result<Option<StoredFile>> {
+    Ok(connection
+        .prepare_cached("SELECT target, leaf_index, size_bytes, blake3 FROM stored_file WHERE target = ?1")?
+        .query_row([target], stored_row)
+        .optional()?)
+}
+
+fn stored_row(row: &Row<'_>) -> rusqlite::Result<StoredFile> {
+    Ok(StoredFile {
+        target: row.get(0)?,
+        leaf_index: row.get::<_, i64>(1)?.unsigned_abs(),
+        size_bytes: row.get::<_, i64>(2)?.unsigned_abs(),
+        blake3: row.get(3)?,
+    })
 }
 
 /// Whether a record or header belongs at this path.

@@ -103,6 +103,17 @@ pub fn by_number(connection: &Connection, number: u64) -> Result<Option<ReceiptR
         .optional()?)
 }
 
+/// The receipts that an upload has had, oldest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn of_accession(connection: &Connection, accession: &str) -> Result<Vec<ReceiptRow>> {
+    let mut query =
+        connection.prepare_cached(&format!("{RECEIPT} WHERE accession = ?1 ORDER BY leaf_index"))?;
+    let rows = query.query_map([accession], receipt)?;
+    rows.map(|row| Ok(row?)).collect()
+}
+
 /// Whether a branch has receipts of a day.
 ///
 /// # Errors

@@ -816,7 +816,10 @@ fn state_fits(kind: Kind, state: &str) -> bool {
 }
 
 /// Size in bytes and BLAKE3 of a file.
-pub(super) fn digest_file(path: &Path) -> io::Result<(u64, [u8; 32])> {
+///
+/// # Errors
+/// When it can't be read.
+pub fn digest_file(path: &Path) -> io::Result<(u64, [u8; 32])> {
     let mut file = File::open(path)?;
     let mut digest = StoredDigest::new();
     let mut buffer = vec![0u8; READ_BYTES];
