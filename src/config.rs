@@ -2,7 +2,10 @@
 //!
 //! Paths that aren't absolute start at the folder of the configuration file.
 
+pub mod console;
+
 use crate::domain::time::Zone;
+use console::ConsoleConfig;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
@@ -26,6 +29,9 @@ pub struct Config {
     /// How videos and scans are inspected.
     #[serde(default)]
     pub inspect: InspectConfig,
+    /// The web console; none when absent.
+    #[serde(default)]
+    pub console: Option<ConsoleConfig>,
 }
 
 /// The vault and its zone.
@@ -267,6 +273,9 @@ impl Config {
                 "ingest.name_patterns is empty: no upload could be named".to_owned(),
             ));
         }
+        if let Some(fault) = config.console.as_ref().and_then(ConsoleConfig::fault) {
+            return Err(invalid(fault));
+        }
         Ok(config)
     }
 
@@ -286,6 +295,9 @@ impl Config {
         .chain(&mut self.ssh.user_ca_keys)
         .chain(&mut self.inspect.media_worker)
         .chain(&mut self.inspect.scan_worker);
+        let console = self.console.iter_mut();
+        let tls = console.flat_map(|console| [&mut console.tls_certificate, &mut console.tls_key]);
+        let paths = paths.chain(tls.flatten());
         for path in paths {
             *path = base.join(&*path);
         }

@@ -79,6 +79,7 @@ impl Fixture {
             ssh: SshConfig::default(),
             ingest: IngestConfig::default(),
             inspect: crate::config::InspectConfig::default(),
+            console: None,
         };
         let vault = VaultHandle::open_inspected_by(config, "a test", std::sync::Arc::new(Passes)).unwrap();
         for branch in ["0101", "0202"] {

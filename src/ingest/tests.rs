@@ -73,6 +73,7 @@ impl Fixture {
             ssh: SshConfig::default(),
             ingest: IngestConfig::default(),
             inspect: crate::config::InspectConfig::default(),
+            console: None,
         };
         Fixture {
             folder,
