@@ -2,7 +2,10 @@
 //!
 //! Paths that aren't absolute start at the folder of the configuration file.
 
+pub mod console;
+
 use crate::domain::time::Zone;
+use console::ConsoleConfig;
 use serde::{Deserialize, Serialize};
 use std::{
     net::SocketAddr,
@@ -29,6 +32,9 @@ pub struct Config {
     /// The side that reads what is sealed; a server without this section takes in and never reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrieval: Option<RetrievalConfig>,
+    /// The web console; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub console: Option<ConsoleConfig>,
 }
 
 /// The vault and its zone.
@@ -279,6 +285,9 @@ impl Config {
                 "ingest.name_patterns is empty: no upload could be named".to_owned(),
             ));
         }
+        if let Some(fault) = config.console.as_ref().and_then(ConsoleConfig::fault) {
+            return Err(invalid(fault));
+        }
         Ok(config)
     }
 
@@ -299,6 +308,9 @@ impl Config {
         .chain(&mut self.inspect.media_worker)
         .chain(&mut self.inspect.scan_worker);
         let paths = paths.chain(self.retrieval.as_mut().map(|retrieval| &mut retrieval.identity));
+        let console = self.console.iter_mut();
+        let tls = console.flat_map(|console| [&mut console.tls_certificate, &mut console.tls_key]);
+        let paths = paths.chain(tls.flatten());
         for path in paths {
             *path = base.join(&*path);
         }

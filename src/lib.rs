@@ -9,6 +9,7 @@ pub mod admin;
 pub mod blob;
 pub mod catalog;
 pub mod config;
+pub mod console;
 pub mod crypto;
 pub mod custody;
 pub mod domain;

@@ -79,6 +79,7 @@ impl Fixture {
             ingest: IngestConfig::default(),
             inspect: crate::config::InspectConfig::default(),
             retrieval: None,
+            console: None,
         };
         let vault = VaultHandle::open_inspected_by(config, "a test", std::sync::Arc::new(Passes)).unwrap();
         for branch in ["0101", "0202"] {

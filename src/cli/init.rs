@@ -14,7 +14,7 @@ use clap::Args;
 use muniment::{
     blob::Layout,
     catalog::Writer,
-    config::{Config, SshConfig},
+    config::{Config, SshConfig, console::WebOrigin},
     crypto::{Identity, Recipient, StagingKey},
     domain::{
         event::{Draft, Kind},
@@ -35,7 +35,7 @@ use serde::Serialize;
 use std::{
     fs::{self, OpenOptions, Permissions},
     io::{self, Write},
-    net::SocketAddr,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     os::unix::fs::{OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -45,6 +45,10 @@ use zeroize::Zeroizing;
 const FORMAT: u64 = 1;
 /// The configuration that a new vault gets.
 const TEMPLATE: &str = include_str!("muniment.toml");
+/// Its section for the web console.
+const CONSOLE_TEMPLATE: &str = include_str!("console.toml");
+/// What the section names where nobody asked for a console: it stands there as a comment.
+const CONSOLE_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8443);
 
 #[derive(Args)]
 pub(super) struct Init {
@@ -57,6 +61,12 @@ pub(super) struct Init {
     /// Where the server will listen
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Where the web console will listen; without it there is none until the configuration says so
+    #[arg(long, value_name = "ADDR")]
+    console: Option<SocketAddr>,
+    /// Public address of the console, for instance https://vault.example:8443; needed unless it listens on loopback
+    #[arg(long, value_name = "ORIGIN", requires = "console")]
+    console_origin: Option<WebOrigin>,
     /// Public key of an escrow identity that was made elsewhere; without it one is made here
     #[arg(long, value_name = "age1…", value_parser = recipient)]
     escrow_recipient: Option<Recipient>,
@@ -149,7 +159,8 @@ impl Init {
         let recipients = vec![identity.recipient().to_string(), escrow.to_string()];
         let listen = self.listen.unwrap_or(SshConfig::default().listen);
         let config_path = vault.join(CONFIG_NAME);
-        private_file(&config_path, &config_text(&origin, &recipients, listen))?;
+        let console = console_text(self.console, self.console_origin.as_ref());
+        private_file(&config_path, &config_text(&origin, &recipients, listen, &console))?;
         let config = Config::load(&config_path)?;
         let catalogue = layout.catalog();
         drop(Writer::create(&catalogue, &origin)?);
@@ -222,13 +233,35 @@ fn new_file(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
 
 /// The template with what differs between vaults filled in. The texts are ASCII without quotes: an origin is a key's
 /// name, the rest are key texts and an address.
-fn config_text(origin: &str, recipients: &[String], listen: SocketAddr) -> String {
-    let quoted = |text: &str| toml::Value::from(text).to_string();
+fn config_text(origin: &str, recipients: &[String], listen: SocketAddr, console: &str) -> String {
     let recipients: Vec<String> = recipients.iter().map(|recipient| quoted(recipient)).collect();
     TEMPLATE
         .replace("{origin}", &quoted(origin))
         .replace("{recipients}", &recipients.join(", "))
         .replace("{listen}", &quoted(&listen.to_string()))
+        .replace("{console}\n", console)
+}
+
+/// The console's section; as a comment where there is to be no console.
+fn console_text(address: Option<SocketAddr>, origin: Option<&WebOrigin>) -> String {
+    let listen = address.unwrap_or(CONSOLE_ADDRESS).to_string();
+    let mut text = CONSOLE_TEMPLATE.replace("{listen}", &quoted(&listen));
+    if let Some(origin) = origin {
+        let example = "# origin = \"https://vault.example:8443\"";
+        text = text.replace(example, &format!("origin = {}", quoted(&origin.to_string())));
+    }
+    if address.is_some() {
+        return text;
+    }
+    let commented = |line: &str| match line.starts_with('#') {
+        true => format!("{line}\n"),
+        false => format!("# {line}\n"),
+    };
+    text.lines().map(commented).collect()
+}
+
+fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
 }
 
 fn key_list(folder: &Path) -> Vec<Key> {
@@ -327,7 +360,12 @@ mod tests {
         ];
         let written = load(
             "a.toml",
-            &config_text("example.org/a", &recipients, SshConfig::default().listen),
+            &config_text(
+                "example.org/a",
+                &recipients,
+                SshConfig::default().listen,
+                &console_text(None, None),
+            ),
         );
         let shortest = load(
             "b.toml",
@@ -338,5 +376,24 @@ mod tests {
             ),
         );
         assert_eq!(written, shortest);
+    }
+
+    /// The same for the console's section, which is there when it was asked for.
+    #[test]
+    fn the_console_section_states_the_defaults() {
+        let read = |text: &str| toml::from_str::<toml::Table>(text).unwrap();
+        let console = |text: &str| -> muniment::config::console::ConsoleConfig {
+            read(text)["console"].clone().try_into().unwrap()
+        };
+        let address = "127.0.0.1:9443".parse().unwrap();
+        let origin: WebOrigin = "https://vault.example:9443".parse().unwrap();
+        assert!(read(&console_text(None, None)).is_empty());
+        let json = |config| serde_json::to_value(config).unwrap();
+        assert_eq!(
+            json(console(&console_text(Some(address), None))),
+            json(console("[console]\nlisten = \"127.0.0.1:9443\""))
+        );
+        let named = console(&console_text(Some(address), Some(&origin)));
+        assert_eq!(named.origin, Some(origin));
     }
 }

@@ -15,7 +15,6 @@ use muniment::{
     server,
     tlog::store::LogDir,
 };
-use std::net::SocketAddr;
 
 /// A receipt's three forms.
 pub(super) struct Receipt {
@@ -31,8 +30,8 @@ pub(super) fn create(config: Config, first: Draft) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the server until it is told to stop. `announce` is told the address once clients can connect.
-pub(super) fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> anyhow::Result<()> {
+/// Runs the server until it is told to stop. `announce` is told the addresses once clients can connect.
+pub(super) fn serve(config: Config, announce: impl FnOnce(server::serve::Addresses)) -> anyhow::Result<()> {
     Ok(server::serve::serve(config, announce)?)
 }
 

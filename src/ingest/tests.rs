@@ -74,6 +74,7 @@ impl Fixture {
             ingest: IngestConfig::default(),
             inspect: crate::config::InspectConfig::default(),
             retrieval: None,
+            console: None,
         };
         Fixture {
             folder,

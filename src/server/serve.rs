@@ -1,10 +1,11 @@
-//! `muniment serve`: the vault with its SSH edge, until it is told to stop.
+//! `muniment serve`: the vault with its SSH edge and its console, until it is told to stop.
 
-use super::{VaultError, VaultHandle};
+use super::{VaultError, VaultHandle, console};
 use crate::{
     access::{AccessDoorkeeper, ReadingRoom},
     admin::{LiveSession, LiveSessions, control::ControlServer, execute},
-    config::{Config, SshConfig},
+    config::{Config, SshConfig, console::WebOrigin},
+    console::{Console, ConsoleError, ConsoleServer},
     ingest::Ingest,
     inspect::process::{self, WorkerSettings},
     ssh::{
@@ -49,6 +50,9 @@ pub enum ServeError {
     /// The listener can't be started.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The console can't be started.
+    #[error(transparent)]
+    Console(#[from] ConsoleError),
     /// The inspectors can't be used as the configuration demands.
     #[error(
         "the inspectors: {0}. Every upload is inspected in a sandbox; inspect.require_seccomp = false goes without the \
@@ -65,12 +69,21 @@ pub enum ServeError {
     },
 }
 
-/// Opens the vault, puts staging in order, and serves until SIGTERM or SIGINT. `announce` is told the address once
+/// Where a running server is found.
+#[derive(Clone, Debug)]
+pub struct Addresses {
+    /// Where SSH listens.
+    pub ssh: SocketAddr,
+    /// What browsers call the console, if there is one.
+    pub console: Option<WebOrigin>,
+}
+
+/// Opens the vault, puts staging in order, and serves until SIGTERM or SIGINT. `announce` is told the addresses once
 /// clients can connect.
 ///
 /// # Errors
 /// When something needed can't be had; the message says what to do.
-pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), ServeError> {
+pub fn serve(config: Config, announce: impl FnOnce(Addresses)) -> Result<(), ServeError> {
     let system = |what: &'static str| move |error: io::Error| ServeError::System { what, error };
     let host_keys = host_keys::load(&config.ssh.host_keys)?;
     let authorities = authorities(&config.ssh)?;
@@ -107,8 +120,16 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
     let ended = runtime.block_on(async {
         let server = Server::start(listen, host_keys, settings, door).await?;
         let sessions = server.sessions().clone();
+        let web = match &vault.config.console {
+            Some(config) => Some(ConsoleServer::start(config, console::parts(&vault)).await?),
+            None => None,
+        };
         let administered = Arc::clone(&vault);
-        let live = Live(sessions, vault.room.clone());
+        let live = Live {
+            ssh: sessions,
+            console: web.as_ref().map(|web| Arc::clone(web.console())),
+            room: vault.room.clone(),
+        };
         let mut control = ControlServer::start(vault.layout.root(), move |request| {
             execute(&administered, &live, request)
         })
@@ -116,14 +137,22 @@ pub fn serve(config: Config, announce: impl FnOnce(SocketAddr)) -> Result<(), Se
         let sweeper = tokio::spawn(sweep(vault.ingest.clone(), vault.room.clone()));
         let mut terminate = signal(SignalKind::terminate()).map_err(system("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("signals"))?;
-        announce(server.local_address());
+        announce(Addresses {
+            ssh: server.local_address(),
+            console: web.as_ref().map(|web| web.origin().clone()),
+        });
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping: transfers in flight are finished or parked");
         sweeper.abort();
-        server.shutdown(grace).await;
+        let web = async {
+            if let Some(web) = web {
+                web.shutdown().await;
+            }
+        };
+        tokio::join!(server.shutdown(grace), web);
         control.stop();
         Ok(())
     });
@@ -203,27 +232,41 @@ fn since_ms(since: SystemTime) -> i64 {
     i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The SSH edge's sessions, as administration sees them.
-struct Live(Sessions, Arc<ReadingRoom>);
+/// The sessions of both edges and the readings, as administration sees them.
+struct Live {
+    ssh: Sessions,
+    console: Option<Arc<Console>>,
+    room: Arc<ReadingRoom>,
+}
 
 impl LiveSessions for Live {
     fn list(&self) -> Vec<LiveSession> {
-        self.0
-            .list()
-            .into_iter()
-            .map(|session| LiveSession {
-                name: session.login.user_name,
-                address: session.login.peer.to_string(),
-                since_ms: since_ms(session.since),
-            })
-            .collect()
+        let by_ssh = self.ssh.list().into_iter().map(|session| LiveSession {
+            name: session.login.user_name,
+            address: session.login.peer.to_string(),
+            since_ms: since_ms(session.since),
+        });
+        let by_console = self.console.iter().flat_map(|console| console.sessions.all());
+        let by_console = by_console.map(|session| LiveSession {
+            name: session.name,
+            address: session.address.to_string(),
+            since_ms: session.started_ms,
+        });
+        let mut sessions: Vec<LiveSession> = by_ssh.chain(by_console).collect();
+        sessions.sort_by_key(|session| session.since_ms);
+        sessions
     }
 
     fn kill_person(&self, person: &str) -> usize {
-        self.1.reads.end_person(person);
-        self.0.kill_person(
+        self.room.reads.end_person(person);
+        let by_ssh = self.ssh.kill_person(
             person,
             "Your access was withdrawn. What you uploaded so far is kept.",
-        )
+        );
+        let by_console = self
+            .console
+            .as_ref()
+            .map_or(0, |console| console.sessions.end_person(person));
+        by_ssh + by_console
     }
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod auth;
 mod clients;
+mod console;
 mod crash;
 mod damage;
 mod declarations;

@@ -313,6 +313,18 @@ impl TestVault {
         ));
     }
 
+    /// Starts the server with a web console on any free port, and gives what browsers call it: `https://localhost:PORT`.
+    pub fn serve_console(&mut self) -> String {
+        self.set_config("console", "listen", "127.0.0.1:0");
+        self.serve();
+        self.server().console.clone().expect("the server has a console")
+    }
+
+    /// The certificate that the vault made for its console, for clients to trust.
+    pub fn console_certificate(&self) -> PathBuf {
+        self.path.join("keys/console.crt")
+    }
+
     /// The running server.
     pub fn server(&self) -> &Server {
         self.server.as_ref().expect("the server runs")

@@ -16,6 +16,8 @@ pub struct Server {
     child: Child,
     /// Port on 127.0.0.1.
     pub port: u16,
+    /// What browsers call its console, where it has one.
+    pub console: Option<String>,
     log: PathBuf,
 }
 
@@ -37,6 +39,7 @@ impl Server {
         let mut server = Server {
             child,
             port: 0,
+            console: None,
             log: log.to_owned(),
         };
         server.port = wait_for("the server to listen", || {
@@ -52,6 +55,10 @@ impl Server {
             // The line may be half written.
             (rest.len() > digits.len()).then(|| digits.parse().ok()).flatten()
         });
+        // The console is announced first, so it stands there by now; the operators' log says it otherwise.
+        let said = server.log_since(already);
+        let console = said.lines().find_map(|line| line.strip_prefix("console on "));
+        server.console = console.map(str::to_owned);
         server
     }
 

@@ -1,0 +1,224 @@
+//! Why a request wasn't answered as asked, mapped once to a status, plain words and, for our own failures, an incident id that
+//! the log has too.
+
+use super::{
+    Console,
+    layout::{Frame, page},
+    limits::RETRY_SECONDS,
+    page::title,
+    words::{Lang, Words},
+};
+use crate::{
+    catalog::CatalogueError,
+    domain::{id::new_id, random::RandomError},
+};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use maud::html;
+use serde_json::json;
+
+/// What went wrong. Detail goes to the log, plain words to the peer.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// The request makes no sense: what about it.
+    #[error("bad request")]
+    BadRequest(Words),
+    /// Nobody is signed in.
+    #[error("nobody is signed in")]
+    SignedOut,
+    /// The person may not: why.
+    #[error("denied")]
+    Denied(Words),
+    /// It wasn't sent from a page of ours, or from one that is too old.
+    #[error("the request wasn't sent from a page of this console")]
+    Forged,
+    /// There is nothing here, or nothing that this person may know of.
+    #[error("not found")]
+    NotFound,
+    /// There is something here, but not for this method.
+    #[error("method not allowed")]
+    Method,
+    /// The body took too long.
+    #[error("the body took too long")]
+    TooSlow,
+    /// The body is larger than the route takes, in bytes.
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    /// Too many tries; seconds to wait.
+    #[error("too many tries")]
+    TooMany(u32),
+    /// No handler came free in time.
+    #[error("too busy")]
+    Busy,
+    /// It is our failure.
+    #[error(transparent)]
+    Internal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Fault {
+    /// A failure of our own; the error goes to the log.
+    pub fn internal(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Fault::Internal(error.into())
+    }
+
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Fault::BadRequest(_) => StatusCode::BAD_REQUEST,
+            Fault::SignedOut => StatusCode::UNAUTHORIZED,
+            Fault::Denied(_) | Fault::Forged => StatusCode::FORBIDDEN,
+            Fault::NotFound => StatusCode::NOT_FOUND,
+            Fault::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
+            Fault::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Fault::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// A word for programs.
+    fn code(&self) -> &'static str {
+        match self {
+            Fault::BadRequest(_) => "bad_request",
+            Fault::SignedOut => "signed_out",
+            Fault::Denied(_) => "denied",
+            Fault::Forged => "forged",
+            Fault::NotFound => "not_found",
+            Fault::Method => "method_not_allowed",
+            Fault::TooSlow => "too_slow",
+            Fault::TooLarge(_) => "too_large",
+            Fault::TooMany(_) => "too_many",
+            Fault::Busy => "busy",
+            Fault::Internal(_) => "internal",
+        }
+    }
+
+    fn heading(&self, lang: Lang) -> &'static str {
+        match self {
+            Fault::BadRequest(_) => lang.of("请求无法处理", "This request makes no sense"),
+            Fault::SignedOut => lang.of("请先登录", "Please sign in"),
+            Fault::Denied(_) => lang.of("您无权进行此操作", "You may not do this"),
+            Fault::Forged => lang.of("页面已失效", "This page is out of date"),
+            Fault::NotFound => lang.of("页面不存在", "There is nothing here"),
+            Fault::Method => lang.of("此地址不支持这种操作", "This address doesn't take that"),
+            Fault::TooSlow => lang.of("接收超时", "That took too long"),
+            Fault::TooLarge(_) => lang.of("提交的内容过大", "That is too large"),
+            Fault::TooMany(_) => lang.of("尝试次数过多", "Too many tries"),
+            Fault::Busy => lang.of("系统繁忙", "The system is busy"),
+            Fault::Internal(_) => lang.of("系统内部错误", "Something failed on our side"),
+        }
+    }
+
+    fn explanation(&self, lang: Lang) -> String {
+        match self {
+            Fault::BadRequest(words) | Fault::Denied(words) => words.of(lang).to_owned(),
+            Fault::SignedOut => lang.of("登录后才能访问。", "This is for people who are signed in.").to_owned(),
+            Fault::Forged => lang
+                .of(
+                    "提交的内容不是从本系统的当前页面发出的，因此没有执行。请返回、刷新页面后重试。",
+                    "What was sent didn't come from a current page of this console, so nothing was done. Go back, reload and try again.",
+                )
+                .to_owned(),
+            Fault::NotFound => lang
+                .of(
+                    "地址有误，或者该内容不在您的查阅范围内。",
+                    "The address is wrong, or what it names is not yours to see.",
+                )
+                .to_owned(),
+            Fault::Method => lang.of("没有执行任何操作。", "Nothing was done.").to_owned(),
+            Fault::TooSlow => lang
+                .of("内容没有在规定时间内传完。请重试。", "It didn't arrive in time. Please try again.")
+                .to_owned(),
+            Fault::TooLarge(limit) => lang.of(
+                format!("此处最多接收 {}。没有执行任何操作。", size(*limit)),
+                format!("This takes {} at most. Nothing was done.", size(*limit)),
+            ),
+            Fault::TooMany(seconds) => lang.of(
+                format!("请在 {seconds} 秒后重试。"),
+                format!("Please try again in {seconds} seconds."),
+            ),
+            Fault::Busy => lang
+                .of("请稍候几秒后重试。", "Please try again in a few seconds.")
+                .to_owned(),
+            Fault::Internal(_) => lang
+                .of(
+                    "操作没有完成。请将下面的编号告知系统管理员。",
+                    "This wasn't done. Please tell the system administrator this number.",
+                )
+                .to_owned(),
+        }
+    }
+
+    /// The answer: JSON for programs, a page for people. `route` is how the table writes the address.
+    pub(super) fn answer(&self, console: &Console, frame: &Frame, route: &str, is_api: bool) -> Response {
+        let incident = match self {
+            Fault::Internal(error) => Some(incident(console, route, error.as_ref())),
+            _ => None,
+        };
+        let explanation = self.explanation(frame.lang);
+        let mut response = if is_api {
+            let body = json!({ "error": self.code(), "message": explanation, "incident": incident });
+            let headers = [(header::CONTENT_TYPE, "application/json")];
+            (self.status(), headers, body.to_string()).into_response()
+        } else {
+            let heading = self.heading(frame.lang);
+            let body = html! {
+                section.fault {
+                    p.fault-status { (self.status().as_u16()) }
+                    (title(heading, None))
+                    p { (explanation) }
+                    @if let Some(incident) = &incident {
+                        p.incident { (frame.lang.of("事件编号：", "Incident: ")) code { (incident) } }
+                    }
+                    @if frame.signed_in() {
+                        p { a.button href="/" { (frame.lang.of("返回首页", "Go to the start page")) } }
+                    }
+                }
+            };
+            (self.status(), page(frame, heading, &body)).into_response()
+        };
+        if let Fault::TooMany(_) | Fault::Busy = self {
+            let seconds = if let Fault::TooMany(seconds) = self {
+                *seconds
+            } else {
+                RETRY_SECONDS
+            };
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// Logs a failure of ours and says under which number.
+fn incident(console: &Console, route: &str, error: &dyn std::fmt::Display) -> String {
+    let now_ms = console.clock.now_ms();
+    // Without randomness the time has to do: a failure is never silent.
+    let incident = new_id(console.random.as_ref(), now_ms).unwrap_or_else(|_| now_ms.to_string());
+    tracing::error!(incident, route, %error, "a request to the console failed");
+    incident
+}
+
+/// A limit as people read it.
+fn size(bytes: usize) -> String {
+    match bytes {
+        0..1_048_576 => format!("{} KB", bytes / 1024),
+        _ => format!("{} MB", bytes / 1_048_576),
+    }
+}
+
+impl From<CatalogueError> for Fault {
+    fn from(error: CatalogueError) -> Self {
+        Fault::internal(error)
+    }
+}
+
+impl From<RandomError> for Fault {
+    fn from(error: RandomError) -> Self {
+        Fault::internal(error)
+    }
+}

@@ -1,0 +1,327 @@
+//! What stands before every handler. In order: is there a session, does the request come from a page of ours, does its body keep
+//! to the limits, is the person active, does the form carry the session's token, does the policy allow it. The first no is the answer.
+
+use super::{
+    Console,
+    allows::Refusal,
+    cookies,
+    fault::Fault,
+    fields::Fields,
+    layout::{Frame, bounce},
+    limits::{BODY_TIME, CALL_WAIT},
+    next::{self, HOME},
+    routes::{Need, Peer, Route, is_api},
+    same_site,
+    secret::Secret,
+    session::Session,
+    visit::{Signed, Visit},
+    words::{Lang, Words},
+};
+use crate::catalog::people;
+use axum::{
+    body::{Body, Bytes},
+    extract::{FromRequestParts, RawPathParams, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::{Arc, atomic::Ordering},
+};
+use tokio::time::timeout;
+
+/// Hidden field of every form.
+pub(super) const TOKEN_FIELD: &str = "csrf";
+/// The same for scripts.
+const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-csrf-token");
+/// Field of a query that chooses the language.
+pub(super) const LANG_FIELD: &str = "lang";
+/// What a form's body is.
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Answers a request for a route.
+pub(super) async fn answer(console: Arc<Console>, route: Arc<Route>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    let lang = language(&parts.headers);
+    let asks_api = route.is_api() || is_api(parts.uri.path());
+    let refused = {
+        let (console, route) = (Arc::clone(&console), Arc::clone(&route));
+        move |fault: Fault| fault.answer(&console, &Frame::bare(lang), route.path, asks_api)
+    };
+    let opened = open(&console, &parts.headers);
+    if opened.is_none() && route.need != Need::Public {
+        return turn_away(&parts, asks_api).unwrap_or_else(refused);
+    }
+    if !parts.method.is_safe() && !same_site::is_ours(&parts.headers, &console.origin) {
+        return refused(Fault::Forged);
+    }
+    let body = match collect(body, &parts.headers, route.body_limit).await {
+        Ok(body) => body,
+        Err(fault) => return refused(fault),
+    };
+    let Ok(params) = RawPathParams::from_request_parts(&mut parts, &()).await else {
+        return refused(Fault::NotFound);
+    };
+    let params = params
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let Ok(Ok(permit)) = timeout(CALL_WAIT, Arc::clone(&console.calls).acquire_owned()).await else {
+        return refused(Fault::Busy);
+    };
+    let arrival = Arrival {
+        parts,
+        params,
+        body,
+        opened,
+        lang,
+        asks_api,
+    };
+    let called = tokio::task::spawn_blocking(move || {
+        let _permit = permit;
+        call(&console, &route, arrival)
+    });
+    called
+        .await
+        .unwrap_or_else(|error| refused(Fault::internal(error)))
+}
+
+/// A request that may go to the blocking side.
+struct Arrival {
+    parts: Parts,
+    params: Vec<(String, String)>,
+    body: Bytes,
+    opened: Option<(Session, Secret)>,
+    lang: Lang,
+    asks_api: bool,
+}
+
+/// The blocking side: the catalogue is asked, the handler called, its answer or its fault made a response.
+fn call(console: &Console, route: &Route, arrival: Arrival) -> Response {
+    let Arrival {
+        parts,
+        params,
+        body,
+        opened,
+        lang,
+        asks_api,
+    } = arrival;
+    let refused = |fault: Fault| fault.answer(console, &Frame::bare(lang), route.path, asks_api);
+    let identified = identify(console, opened).and_then(|(signed, secret)| match secret {
+        Some(secret) => Ok((signed, secret)),
+        None => Ok((signed, guest(console, &parts.headers)?)),
+    });
+    let (signed, secret) = match identified {
+        Ok(found) => found,
+        Err(fault) => return refused(fault),
+    };
+    if signed.is_none() && route.need != Need::Public {
+        return turn_away(&parts, asks_api).unwrap_or_else(refused);
+    }
+    let (query, form) = match fields(&parts, &body) {
+        Ok(fields) => fields,
+        Err(fault) => return refused(fault),
+    };
+    let here = here(console, &parts, route);
+    let path = parts.uri.path().to_owned();
+    if let Some(switched) = switch(&parts, &query).filter(|_| !asks_api) {
+        return switched;
+    }
+    let visit = Visit {
+        lang,
+        method: parts.method,
+        path,
+        query,
+        form,
+        body,
+        address: peer(&parts.extensions),
+        headers: parts.headers,
+        signed,
+        secret,
+        params,
+        token_given: false.into(),
+        here,
+    };
+    let answered = permit(console, route, &visit).and_then(|()| (route.handler)(console, &visit));
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(fault) => fault.answer(console, &Frame::of(console, &visit), route.path, asks_api),
+    };
+    if visit.signed.is_none() && visit.token_given.load(Ordering::Relaxed) {
+        let cookie = cookies::private(cookies::GUEST, &visit.secret.text());
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// The session that the request's cookie opens.
+fn open(console: &Console, headers: &HeaderMap) -> Option<(Session, Secret)> {
+    let secret = cookies::value(headers, cookies::SESSION).and_then(Secret::parse)?;
+    let session = console.sessions.find(&secret)?;
+    Some((session, secret))
+}
+
+/// The secret of a guest: the one of their cookie, else a new one.
+fn guest(console: &Console, headers: &HeaderMap) -> Result<Secret, Fault> {
+    match cookies::value(headers, cookies::GUEST).and_then(Secret::parse) {
+        Some(secret) => Ok(secret),
+        None => Ok(Secret::new(console.random.as_ref())?),
+    }
+}
+
+/// Who that is now. Somebody who was disabled, or is no longer known, loses every session at once.
+fn identify(
+    console: &Console,
+    opened: Option<(Session, Secret)>,
+) -> Result<(Option<Signed>, Option<Secret>), Fault> {
+    let Some((session, secret)) = opened else {
+        return Ok((None, None));
+    };
+    let person = console
+        .catalogue
+        .read(|connection| people::by_id(connection, &session.person))?;
+    match person.filter(|person| person.disabled_ms.is_none()) {
+        Some(person) => Ok((Some(Signed { person, session }), Some(secret))),
+        None => {
+            let ended = console.sessions.end_person(&session.person);
+            tracing::info!(
+                person = session.person,
+                ended,
+                "console sessions of somebody without access ended"
+            );
+            Ok((None, None))
+        }
+    }
+}
+
+/// The last two questions: the form's token, and the policy.
+fn permit(console: &Console, route: &Route, visit: &Visit) -> Result<(), Fault> {
+    if !visit.method.is_safe() {
+        let sent = visit
+            .headers
+            .get(TOKEN_HEADER)
+            .and_then(|token| token.to_str().ok());
+        let token = sent.or(visit.form.get(TOKEN_FIELD)).ok_or(Fault::Forged)?;
+        if !visit.secret.fits(token) {
+            return Err(Fault::Forged);
+        }
+    }
+    let Need::May(action) = route.need else {
+        return Ok(());
+    };
+    let Signed { person, session } = visit.signed()?;
+    console.allows.may(person, action).map_err(|reason| {
+        console.allows.refused(Refusal {
+            person,
+            session: &session.id,
+            address: visit.address,
+            action,
+            route: route.path,
+        });
+        Fault::Denied(reason)
+    })
+}
+
+/// What who isn't signed in gets instead of a page: the way to sign in. Programs get the fault.
+fn turn_away(parts: &Parts, asks_api: bool) -> Result<Response, Fault> {
+    if asks_api {
+        return Err(Fault::SignedOut);
+    }
+    let path = parts.uri.path_and_query().map_or(HOME, |path| path.as_str());
+    if !parts.method.is_safe() {
+        return Ok(see_other(&next::sign_in(None)));
+    }
+    let held_back = cookies::value(&parts.headers, cookies::SESSION).is_none();
+    if held_back && same_site::is_link_from_elsewhere(&parts.headers) && next::local(path).is_some() {
+        return Ok(bounce(language(&parts.headers), path));
+    }
+    let mut response = see_other(&next::sign_in(Some(path)));
+    if !held_back {
+        let gone = cookies::gone(cookies::SESSION);
+        response.headers_mut().append(header::SET_COOKIE, gone);
+    }
+    Ok(response)
+}
+
+/// The address without its language field, with the cookie set, where a link of the switch was followed.
+fn switch(parts: &Parts, query: &Fields) -> Option<Response> {
+    if !parts.method.is_safe() {
+        return None;
+    }
+    let lang = query.all(LANG_FIELD).find_map(Lang::from_code)?;
+    let rest = query.with(LANG_FIELD, None);
+    let path = next::local(parts.uri.path()).unwrap_or(HOME);
+    let mut response = match rest.as_str() {
+        "" => see_other(path),
+        rest => see_other(&format!("{path}?{rest}")),
+    };
+    response
+        .headers_mut()
+        .append(header::SET_COOKIE, cookies::language(lang));
+    Some(response)
+}
+
+/// Where the page that is being made can be asked for again.
+fn here(console: &Console, parts: &Parts, route: &Route) -> String {
+    let is_page = parts.method.is_safe() || console.pages.contains(&route.path);
+    let path = parts.uri.path_and_query().map_or(HOME, |path| path.as_str());
+    next::local(path).filter(|_| is_page).unwrap_or(HOME).to_owned()
+}
+
+fn language(headers: &HeaderMap) -> Lang {
+    cookies::value(headers, cookies::LANG)
+        .and_then(Lang::from_code)
+        .unwrap_or_default()
+}
+
+/// The peer's address; an address that nobody has where the listener told none.
+fn peer(extensions: &axum::http::Extensions) -> IpAddr {
+    extensions
+        .get::<Peer>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address)
+}
+
+fn fields(parts: &Parts, body: &[u8]) -> Result<(Fields, Fields), Fault> {
+    let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    let content_type = content_type
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let kind = content_type.split(';').next().unwrap_or_default().trim();
+    let form = if kind.eq_ignore_ascii_case(FORM) {
+        Fields::parse(body)?
+    } else {
+        Fields::default()
+    };
+    Ok((query, form))
+}
+
+/// The whole body, within the route's limit and in time.
+async fn collect(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Fault> {
+    let announced = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|length| length.to_str().ok());
+    if announced
+        .and_then(|length| length.parse::<usize>().ok())
+        .is_some_and(|length| length > limit)
+    {
+        return Err(Fault::TooLarge(limit));
+    }
+    match timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
+        Err(_) => Err(Fault::TooSlow),
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Fault::TooLarge(limit)),
+        Ok(Err(_)) => Err(Fault::BadRequest(Words::new(
+            "提交的内容不完整。",
+            "What was sent isn't complete.",
+        ))),
+    }
+}
+
+/// Goes on to another page of ours, by GET.
+pub(super) fn see_other(path: &str) -> Response {
+    // Paths are visible ASCII wherever they come from; the start page stands for one that isn't.
+    let location = HeaderValue::try_from(path).unwrap_or(HeaderValue::from_static(HOME));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response()
+}

@@ -1,0 +1,171 @@
+//! The web console: the edge for people with a browser, and for programs.
+//!
+//! It knows HTTP, sessions and pages. It must never decide who may do what: that is the policy's, asked through
+//! [`allows::Allows`]; nor open anything sealed by itself.
+//!
+//! Invariant: every route stands in [`routes::routes`], with what it needs; the guard runs before each handler and fails closed.
+
+pub mod allows;
+mod assets;
+mod cookies;
+pub mod fault;
+pub mod fields;
+mod guard;
+mod headers;
+pub mod layout;
+mod limits;
+mod listener;
+pub mod next;
+pub mod page;
+mod pages;
+mod patient;
+pub mod routes;
+mod same_site;
+pub mod secret;
+pub mod session;
+#[cfg(test)]
+mod tests;
+mod tls;
+pub mod visit;
+pub mod words;
+
+pub use listener::{ConsoleError, ConsoleServer};
+
+use crate::{
+    catalog::{Catalogue, people::Person},
+    config::console::{ConsoleConfig, WebOrigin},
+    domain::time::{Clock, Zone},
+};
+use allows::Allows;
+use axum::{
+    http::{Method, header},
+    response::Response,
+};
+use fault::Fault;
+use limits::MAX_CALLS;
+use next::HOME;
+use ring::rand::SecureRandom;
+use routes::Route;
+use session::Sessions;
+use std::{path::PathBuf, sync::Arc};
+use tokio::sync::Semaphore;
+use visit::Visit;
+
+/// What the console gets from whoever composes the server.
+pub struct Parts {
+    /// Reads.
+    pub catalogue: Catalogue,
+    /// The policy.
+    pub allows: Arc<dyn Allows>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+    /// The zone that times are shown in.
+    pub zone: Zone,
+    /// The vault's folder of keys, for the certificate that it makes itself.
+    pub keys: PathBuf,
+}
+
+/// What handlers work with.
+pub struct Console {
+    /// Reads.
+    pub catalogue: Catalogue,
+    /// The policy.
+    pub allows: Arc<dyn Allows>,
+    /// Now.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn SecureRandom + Send + Sync>,
+    /// The zone that times are shown in.
+    pub zone: Zone,
+    /// Who is signed in.
+    pub sessions: Sessions,
+    /// What browsers call the console; passkeys belong to its host.
+    pub origin: WebOrigin,
+    /// Routes that stand in the menu, in the table's order.
+    menu: Vec<Route>,
+    /// Paths that can be asked for by GET.
+    pages: Vec<&'static str>,
+    calls: Arc<Semaphore>,
+}
+
+impl Console {
+    fn new(config: &ConsoleConfig, origin: WebOrigin, parts: Parts, table: &[Route]) -> Self {
+        let pages = table.iter().filter(|route| route.method == Method::GET);
+        Console {
+            sessions: Sessions::new(config, parts.clock.clone(), parts.random.clone()),
+            catalogue: parts.catalogue,
+            allows: parts.allows,
+            clock: parts.clock,
+            random: parts.random,
+            zone: parts.zone,
+            origin,
+            menu: table
+                .iter()
+                .filter(|route| route.menu.is_some())
+                .cloned()
+                .collect(),
+            pages: pages.map(|route| route.path).collect(),
+            calls: Arc::new(Semaphore::new(MAX_CALLS)),
+        }
+    }
+
+    /// Signs a person in who has shown both factors: a new session, on to `next` or the start page. Ends the session that the
+    /// browser came with, if any.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    pub fn sign_in(&self, visit: &Visit, person: &Person, next: Option<&str>) -> Result<Response, Fault> {
+        let before = visit.signed.as_ref().map(|_| &visit.secret);
+        let (session, secret) = self
+            .sessions
+            .begin(person, visit.address, visit.agent(), before)?;
+        tracing::info!(
+            session = session.id,
+            person = session.person,
+            "signed in at the console"
+        );
+        let mut response = guard::see_other(next.and_then(next::local).unwrap_or(HOME));
+        let headers = response.headers_mut();
+        headers.append(
+            header::SET_COOKIE,
+            cookies::private(cookies::SESSION, &secret.text()),
+        );
+        headers.append(header::SET_COOKIE, cookies::gone(cookies::GUEST));
+        Ok(response)
+    }
+
+    /// Puts another secret into the browser after the person gained or lost a right or a factor. The old one opens nothing any more.
+    ///
+    /// # Errors
+    /// When nobody is signed in any more, or there is no randomness.
+    pub fn renew(&self, visit: &Visit, response: &mut Response) -> Result<(), Fault> {
+        let fresh = self.sessions.renew(&visit.secret)?.ok_or(Fault::SignedOut)?;
+        let cookie = cookies::private(cookies::SESSION, &fresh.text());
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+        Ok(())
+    }
+
+    /// Ends the session that a request belongs to; on to the sign-in page.
+    pub fn sign_out(&self, visit: &Visit) -> Response {
+        if let Some(signed) = &visit.signed {
+            self.sessions.end(&signed.session.id);
+            tracing::info!(
+                session = signed.session.id,
+                person = signed.person.id,
+                "signed out at the console"
+            );
+        }
+        let mut response = guard::see_other(&next::sign_in(None));
+        response
+            .headers_mut()
+            .append(header::SET_COOKIE, cookies::gone(cookies::SESSION));
+        response
+    }
+}
+
+/// Goes on to another page of ours, by GET: the answer to a form that was taken.
+pub fn see_other(path: &str) -> Response {
+    guard::see_other(path)
+}
