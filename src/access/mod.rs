@@ -6,6 +6,7 @@
 pub mod authorizer;
 pub mod check;
 pub mod content;
+pub mod credentials;
 pub mod doorkeeper;
 pub mod find;
 mod grants;
@@ -24,3 +25,6 @@ mod tests;
 
 pub use doorkeeper::AccessDoorkeeper;
 pub use room::ReadingRoom;
+
+/// Who the log names for what is done from the command line on the host.
+pub const OPERATOR: &str = "operator";

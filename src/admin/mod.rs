@@ -20,8 +20,7 @@ pub use key::KeyRefused;
 use crate::{catalog::CatalogueError, custody::sequencer::CommitError, domain::hex};
 use serde::{Deserialize, Serialize};
 
-/// Who the log names for what is done from the command line on the host.
-pub const OPERATOR: &str = "operator";
+pub use crate::access::OPERATOR;
 
 /// Something an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

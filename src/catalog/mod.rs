@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod accessions;
+pub mod credentials;
 pub mod doctypes;
 pub mod inspections;
 pub mod log_edge;
@@ -31,7 +32,7 @@ pub const SCHEMA_VERSION: i64 = 3;
 /// The last schema that only lacks [`ADDED_TABLES`]: no event that it knew of fills them.
 const EXTENSIBLE_VERSION: i64 = 2;
 /// Tables that schema 3 added.
-const ADDED_TABLES: [&str; 1] = [include_str!("access.sql")];
+const ADDED_TABLES: [&str; 2] = [include_str!("access.sql"), include_str!("credentials.sql")];
 /// Read connections kept open between uses.
 const IDLE_READERS: usize = 4;
 /// How long a connection waits for another one's lock before it says so.

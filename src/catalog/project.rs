@@ -1,6 +1,7 @@
 //! The fold: applies one (leaf, record) pair to the tables. Committing and rebuilding both call this, nothing else does.
 
 mod access;
+mod credentials;
 
 use super::{CatalogueError, Result};
 use crate::domain::{
@@ -50,6 +51,15 @@ pub fn apply(
         Kind::BranchAdded => event.branch_added(),
         Kind::UserAdded => event.user_added(),
         Kind::UserDisabled => event.user_disabled(),
+        Kind::UserInvited => event.user_invited(),
+        Kind::UserPasswordSet => event.user_password_set(),
+        Kind::UserTotpEnrolled => event.user_totp_enrolled(),
+        Kind::UserPasskeyAdded => event.user_passkey_added(),
+        Kind::UserPasskeyRemoved => event.user_passkey_removed(),
+        Kind::UserSignedIn => event.user_signed_in(),
+        Kind::UserSignedOut => Ok(()),
+        Kind::TokenIssued => event.token_issued(),
+        Kind::TokenRevoked => event.token_revoked(),
         Kind::AccessionReceived => event.accession("received"),
         Kind::AccessionRejected => event.accession("rejected"),
         Kind::AccessionDuplicate => event.accession("duplicate"),

@@ -1,37 +1,9 @@
 //! The port by which the console asks the policy. Whoever composes the server plugs the authorizer in here.
 
 use super::words::Words;
+pub use crate::access::policy::Action;
 use crate::{catalog::people::Person, domain::role::Role};
 use std::net::IpAddr;
-
-/// What a route can demand of a person beyond being signed in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
-    /// Find evidence by what is known about it.
-    Search,
-    /// Ask for access.
-    Request,
-    /// Decide over the requests of others.
-    Approve,
-    /// Verify, and read log, registers and reports.
-    Audit,
-    /// Run people, branches, sessions and capacity.
-    Administer,
-    /// Unlock and lock the decryption keys.
-    HoldKeys,
-}
-
-impl Action {
-    /// All actions.
-    pub const ALL: [Action; 6] = [
-        Action::Search,
-        Action::Request,
-        Action::Approve,
-        Action::Audit,
-        Action::Administer,
-        Action::HoldKeys,
-    ];
-}
 
 /// Somebody was refused something.
 #[derive(Clone, Copy, Debug)]

@@ -32,6 +32,7 @@ pub mod words;
 pub use listener::{ConsoleError, ConsoleServer};
 
 use crate::{
+    access::ReadingRoom,
     catalog::{Catalogue, people::Person},
     config::console::{ConsoleConfig, WebOrigin},
     domain::time::{Clock, Zone},
@@ -65,6 +66,8 @@ pub struct Parts {
     pub zone: Zone,
     /// The vault's folder of keys, for the certificate that it makes itself.
     pub keys: PathBuf,
+    /// Where evidence is found, asked for and read.
+    pub room: Arc<ReadingRoom>,
 }
 
 /// What handlers work with.
@@ -81,6 +84,8 @@ pub struct Console {
     pub zone: Zone,
     /// Who is signed in.
     pub sessions: Sessions,
+    /// Where evidence is found, asked for and read.
+    pub room: Arc<ReadingRoom>,
     /// What browsers call the console; passkeys belong to its host.
     pub origin: WebOrigin,
     /// Routes that stand in the menu, in the table's order.
@@ -100,6 +105,7 @@ impl Console {
             clock: parts.clock,
             random: parts.random,
             zone: parts.zone,
+            room: parts.room,
             origin,
             menu: table
                 .iter()

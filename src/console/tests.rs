@@ -43,7 +43,7 @@ struct Policy(Mutex<Vec<(String, Action, &'static str)>>);
 impl Allows for Policy {
     fn may(&self, person: &Person, action: Action) -> Result<(), Words> {
         match action {
-            Action::Audit if person.roles.iter().any(|role| role == "auditor") => Ok(()),
+            Action::SeeLog if person.roles.iter().any(|role| role == "auditor") => Ok(()),
             _ => Err(Words::new("理由", "the reason")),
         }
     }
@@ -96,6 +96,7 @@ impl Fixture {
             random: Arc::new(SystemRandom::new()),
             zone: Zone::default(),
             keys: vault.layout.keys(),
+            room: vault.room(),
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
         let site = Site::new(&console, table);
@@ -212,9 +213,9 @@ fn guest_form(console: &Console, visit: &Visit) -> Result<Response, Fault> {
 fn trials() -> Vec<Route> {
     let mut table = routes();
     table.extend([
-        get("/audit", Need::May(Action::Audit), echo).menu("审计", "Audit"),
-        get("/approve", Need::May(Action::Approve), echo).menu("审批", "Approve"),
-        post("/approve", Need::May(Action::Approve), echo),
+        get("/audit", Need::May(Action::SeeLog), echo).menu("审计", "Audit"),
+        get("/approve", Need::May(Action::DecideRequest), echo).menu("审批", "Approve"),
+        post("/approve", Need::May(Action::DecideRequest), echo),
         post("/echo", Need::SignedIn, echo),
         post("/large", Need::SignedIn, echo).body_limit(4 * BODY_BYTES),
         get("/fails", Need::SignedIn, fails),
@@ -299,7 +300,7 @@ fn the_policy_decides_and_refusals_are_told_once() {
         fixture.post("/approve", &auditor, &token).status,
         StatusCode::FORBIDDEN
     );
-    let told = ("p-audit".to_owned(), Action::Approve, "/approve");
+    let told = ("p-audit".to_owned(), Action::DecideRequest, "/approve");
     assert_eq!(*fixture.policy.0.lock().unwrap(), [told.clone(), told]);
     assert_eq!(
         fixture.post("/approve", &auditor, "csrf=00").status,

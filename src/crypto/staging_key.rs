@@ -14,6 +14,7 @@ use std::{
 
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
+    hkdf, hmac,
     rand::SecureRandom,
 };
 use zeroize::{ZeroizeOnDrop, Zeroizing};
@@ -81,6 +82,22 @@ impl StagingKey {
             .try_into()
             .map(Self)
             .map_err(|_| StagingKeyError::Length)
+    }
+
+    /// A key of its own for another purpose: HKDF-SHA-256 without salt, `label` as info. It comes and goes with this one.
+    pub fn derived(&self, label: &str) -> Result<Self, StagingKeyError> {
+        let mut key = Self([0; KEY_BYTES]);
+        hkdf::Salt::new(hkdf::HKDF_SHA256, &[])
+            .extract(&self.0)
+            .expand(&[label.as_bytes()], hkdf::HKDF_SHA256)
+            .and_then(|okm| okm.fill(&mut key.0))
+            .map_err(|_| StagingKeyError::Length)?;
+        Ok(key)
+    }
+
+    /// HMAC-SHA-256 under a key of its own, likewise.
+    pub fn mac(&self, label: &str) -> Result<hmac::Key, StagingKeyError> {
+        Ok(hmac::Key::new(hmac::HMAC_SHA256, &self.derived(label)?.0))
     }
 
     /// `nonce12 ‖ ciphertext ‖ tag16`. `context` says what this is (the accession's id) and must be the same to open it.
@@ -155,6 +172,24 @@ mod tests {
             fs::write(&path, vec![0; length]).unwrap();
             assert!(matches!(StagingKey::load(&path), Err(StagingKeyError::Length)));
         }
+    }
+
+    #[test]
+    fn derived_keys_differ_by_label_and_by_key() {
+        let random = SystemRandom::new();
+        let key = StagingKey([1; 32]);
+        let sealed = key.derived("a").unwrap().seal(b"x", b"", &random).unwrap();
+        assert!(key.derived("a").unwrap().open(&sealed, b"").is_ok());
+        for other in [
+            key.derived("b").unwrap(),
+            StagingKey([2; 32]).derived("a").unwrap(),
+            StagingKey([1; 32]),
+        ] {
+            assert!(other.open(&sealed, b"").is_err());
+        }
+        let tag = hmac::sign(&key.mac("a").unwrap(), b"x");
+        assert!(hmac::verify(&key.mac("a").unwrap(), b"x", tag.as_ref()).is_ok());
+        assert!(hmac::verify(&key.mac("b").unwrap(), b"x", tag.as_ref()).is_err());
     }
 
     #[test]

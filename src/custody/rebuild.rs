@@ -232,8 +232,7 @@ impl Work<'_> {
                 name.as_str(),
                 "its record is missing or doesn't open, so what it did can't be brought back",
             );
-            // Of a table of document types the number remains, which must never be given again.
-            if leaf.kind != Kind::DocumentTypesPublished {
+            if !acts_without_record(leaf.kind) {
                 return Ok(());
             }
         }
@@ -441,6 +440,22 @@ impl Work<'_> {
 /// Whether an event changes rows with what only its record knows.
 fn needs_record(leaf: &Leaf) -> bool {
     !leaf.commit.is_empty() || leaf.kind == Kind::DocumentTypesPublished
+}
+
+/// Whether an event still does something when its record is lost. Of a table of document types the number remains, which
+/// must never be given again; a lost password, app secret or invitation still replaces the one before it; and a code or
+/// counter that was used stays used.
+fn acts_without_record(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::DocumentTypesPublished
+            | Kind::UserInvited
+            | Kind::UserPasswordSet
+            | Kind::UserTotpEnrolled
+            | Kind::UserPasskeyAdded
+            | Kind::UserSignedIn
+            | Kind::TokenIssued
+    )
 }
 
 /// Every file below a folder, in a stable order.

@@ -116,6 +116,30 @@ impl TestVault {
         vault
     }
 
+    /// The retrieval side, locked.
+    pub(crate) fn room(&self) -> Arc<crate::access::ReadingRoom> {
+        use crate::{
+            access::{ReadingRoom, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
+            crypto::Identity,
+            seal::Sealer,
+        };
+        let random: Arc<SystemRandom> = Arc::new(SystemRandom::new());
+        let recipients = vec![Identity::generate().recipient()];
+        Arc::new(ReadingRoom {
+            contents: Contents::new(self.layout.clone(), self.catalogue.clone(), Keyring::locked()),
+            log: self.log.clone(),
+            refusals: Refusals::new(self.custody.clone(), self.clock.clone(), random.clone()),
+            reads: LiveReads::start(self.custody.clone(), self.clock.clone(), random.clone()).unwrap(),
+            catalogue: self.catalogue.clone(),
+            custody: self.custody.clone(),
+            sealer: Sealer::new(recipients, random.clone(), self.layout.clone()),
+            layout: self.layout.clone(),
+            clock: self.clock.clone(),
+            random,
+            zone: Zone::default(),
+        })
+    }
+
     pub(crate) fn commit(&self, draft: Draft) -> Committed {
         self.custody
             .commit(move |_| Ok(Proposed { draft, place: None }))

@@ -32,6 +32,33 @@ pub enum Kind {
     /// A person lost access at once.
     #[serde(rename = "user.disabled")]
     UserDisabled,
+    /// A person was given a one-time code, with which they say how they will prove who they are.
+    #[serde(rename = "user.invited")]
+    UserInvited,
+    /// A person has a password, another one, or the same one hashed better.
+    #[serde(rename = "user.password_set")]
+    UserPasswordSet,
+    /// A person's authenticator app took a secret.
+    #[serde(rename = "user.totp_enrolled")]
+    UserTotpEnrolled,
+    /// A person has one more passkey.
+    #[serde(rename = "user.passkey_added")]
+    UserPasskeyAdded,
+    /// A passkey counts no longer.
+    #[serde(rename = "user.passkey_removed")]
+    UserPasskeyRemoved,
+    /// A person proved who they are with two factors, and has a session.
+    #[serde(rename = "user.signed_in")]
+    UserSignedIn,
+    /// A session ended.
+    #[serde(rename = "user.signed_out")]
+    UserSignedOut,
+    /// A token of the API was issued to a person.
+    #[serde(rename = "token.issued")]
+    TokenIssued,
+    /// A token of the API counts no longer.
+    #[serde(rename = "token.revoked")]
+    TokenRevoked,
     /// Bytes are durable, but not yet complete or not yet named.
     #[serde(rename = "accession.received")]
     AccessionReceived,

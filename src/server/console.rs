@@ -2,13 +2,18 @@
 
 use super::Vault;
 use crate::{
+    access::{
+        ReadingRoom,
+        authorizer::{self, Who},
+        policy::{Action, Relation},
+        refusal::Refusal,
+    },
     catalog::people::Person,
     console::{
         Parts,
-        allows::{Action, Allows, Refusal},
+        allows::{Allows, Refusal as Refused},
         words::Words,
     },
-    domain::role::Role,
 };
 use std::sync::Arc;
 
@@ -16,48 +21,29 @@ use std::sync::Arc;
 pub(super) fn parts(vault: &Vault) -> Parts {
     Parts {
         catalogue: vault.catalogue.clone(),
-        allows: Arc::new(ByRole),
+        allows: Arc::new(ByPolicy(vault.room.clone())),
         clock: vault.clock.clone(),
         random: vault.random.clone(),
         zone: vault.config.zone(),
         keys: vault.layout.keys(),
+        room: vault.room.clone(),
     }
 }
 
-/// Which role opens which part of the console.
-struct ByRole;
+/// The policy and its record of refusals, as the console asks them.
+struct ByPolicy(Arc<ReadingRoom>);
 
-impl ByRole {
-    /// Roles that open a part; whoever holds one of them may.
-    fn roles(action: Action) -> &'static [Role] {
-        match action {
-            Action::Search | Action::Request => &[Role::Retriever, Role::Approver],
-            Action::Approve => &[Role::Approver],
-            Action::Audit => &[Role::Auditor],
-            Action::Administer => &[Role::Sysadmin],
-            Action::HoldKeys => &[Role::KeyCustodian],
-        }
-    }
-}
-
-impl Allows for ByRole {
+impl Allows for ByPolicy {
     fn may(&self, person: &Person, action: Action) -> Result<(), Words> {
-        if Self::roles(action).iter().any(|role| person.holds(*role)) {
+        if authorizer::may(person, action, Relation::ANY) {
             return Ok(());
         }
-        Err(Words::new(
-            "您的角色不包括此项操作。如需调整，请联系系统管理员。",
-            "None of your roles includes this. The system administrator can tell you whom to ask.",
-        ))
+        Err(Words::new(Refusal::NotYourRole.zh(), Refusal::NotYourRole.en()))
     }
 
-    fn refused(&self, refusal: Refusal<'_>) {
-        tracing::warn!(
-            person = refusal.person.id,
-            session = refusal.session,
-            action = ?refusal.action,
-            route = refusal.route,
-            "refused at the console"
-        );
+    fn refused(&self, refusal: Refused<'_>) {
+        let who = Who::person(refusal.person.id.as_str());
+        self.0
+            .refused(&who, refusal.action.id(), None, Refusal::NotYourRole);
     }
 }

@@ -94,6 +94,14 @@ const PURPOSES: Form = Word(&["view", "export"]);
 const BASES: Form = Word(&["law", "regulator", "customer_consent", "due_diligence"]);
 const GRADES: Form = Word(&["declared", "server_only"]);
 
+/// What an event about credentials may rest on: a code of an app, an answer of a passkey, or an invitation.
+const PROOF: Facts = &[
+    ("totp_step", Count),
+    ("passkey", Id),
+    ("sign_count", Count),
+    ("invitation", Id),
+];
+
 /// What a kind of event must say.
 struct Rule {
     /// The event is about an accession and says what those say.
@@ -132,6 +140,47 @@ fn rule_of(kind: Kind) -> Rule {
             &["name", "nda"],
         ),
         Kind::UserDisabled => rule(&[("person", Id)], &[], &[]),
+        Kind::UserInvited => rule(&[("person", Id), ("expires_ms", Count)], &[], &["code_sha256"]),
+        Kind::UserPasswordSet => rule(
+            &[("person", Id), ("by", Word(&["invitation", "person", "upgrade"]))],
+            PROOF,
+            &["verifier"],
+        ),
+        Kind::UserTotpEnrolled => rule(
+            &[
+                ("person", Id),
+                ("by", Word(&["invitation", "person"])),
+                ("first_step", Count),
+            ],
+            PROOF,
+            &["secret"],
+        ),
+        Kind::UserPasskeyAdded => rule(
+            &[
+                ("person", Id),
+                ("by", Word(&["invitation", "person"])),
+                ("first_count", Count),
+            ],
+            PROOF,
+            &["credential", "public_key", "label"],
+        ),
+        Kind::UserPasskeyRemoved => rule(&[("person", Id), ("removed", Id)], PROOF, &[]),
+        Kind::UserSignedIn => rule(
+            &[
+                ("person", Id),
+                ("session", Id),
+                ("factor", Word(&["password_totp", "passkey"])),
+            ],
+            PROOF,
+            &["address", "agent"],
+        ),
+        Kind::UserSignedOut => rule(&[("person", Id), ("session", Id), ("how", Text)], &[], &[]),
+        Kind::TokenIssued => rule(
+            &[("person", Id), ("roles", Roles), ("expires_ms", Count)],
+            PROOF,
+            &["label", "secret_sha256"],
+        ),
+        Kind::TokenRevoked => rule(&[("person", Id), ("token", Id)], &[], &[]),
         Kind::AccessionReceived => accession(
             &[("reason", Text), ("expires_ms", Count)],
             &[("replaces", Id)],
@@ -252,7 +301,11 @@ fn rule_of(kind: Kind) -> Rule {
             &[],
             &[],
         ),
-        Kind::AccessRefused => rule(&[("what", Text)], &[("evidence", Id), ("times", Ordinal)], &[]),
+        Kind::AccessRefused => rule(
+            &[("what", Text)],
+            &[("evidence", Id), ("person", Id), ("times", Ordinal)],
+            &[],
+        ),
         Kind::AccessRequested => rule(
             &[
                 ("person", Id),
@@ -367,6 +420,15 @@ pub fn faults(leaf: &Leaf) -> Vec<String> {
     }
     match leaf.kind {
         Kind::EvidenceSealed => sealed_faults(leaf, &mut faults),
+        Kind::UserSignedIn => {
+            let used = match leaf.text("factor") {
+                Some("passkey") => leaf.data.contains_key("passkey") && leaf.data.contains_key("sign_count"),
+                _ => leaf.data.contains_key("totp_step"),
+            };
+            if !used {
+                faults.push("it doesn't say which code or passkey it rests on".to_owned());
+            }
+        }
         Kind::EvidenceDeclared => {
             let agrees = leaf.text("declared_sha256") == leaf.text("sha256");
             if agrees != (leaf.text("result") == Some("match")) {
