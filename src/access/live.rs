@@ -53,7 +53,7 @@ pub struct Reading {
 
 /// What the recording thread is told.
 enum Note {
-    Ended(End),
+    Ended(Box<End>),
     Stop,
 }
 
@@ -151,7 +151,7 @@ impl Reading {
             watched_s: *self.watched_s.lock().unwrap_or_else(PoisonError::into_inner),
         };
         // After a stop nobody listens: a reading that outlives the server's stop stays without its end.
-        let _ = self.notes.send(Note::Ended(end));
+        let _ = self.notes.send(Note::Ended(Box::new(end)));
     }
 }
 
@@ -192,7 +192,7 @@ impl LiveReads {
                     let id = new_id(random.as_ref(), recorder_clock.now_ms());
                     let Ok(id) = id else { continue };
                     let read = end.opened.id.clone();
-                    let draft = draft(id, end);
+                    let draft = draft(id, *end);
                     let committed = custody.commit(move |_| Ok(Proposed { draft, place: None }));
                     if let Err(error) = committed {
                         tracing::error!(%error, read, "the end of a reading couldn't be put on record");
