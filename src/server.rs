@@ -4,6 +4,7 @@
 
 mod console;
 pub mod serve;
+mod unlock;
 
 use crate::{
     access::{ReadingRoom, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
@@ -430,6 +431,11 @@ impl VaultHandle {
     pub fn close(mut self) {
         // First, so that what it still commits is placed.
         drop(self.deep.take());
+        if self.keyring.is_unlocked()
+            && let Err(error) = admin::keyring::lock(&self.vault, admin::keyring::Locked::Stop)
+        {
+            tracing::error!(%error, "the decryption key is wiped, but the log doesn't say so");
+        }
         self.room.stop();
         self.ingest.gate.stop();
         if let Some(finisher) = self.finisher.take() {

@@ -228,6 +228,11 @@ pub struct Unlocked<'c> {
 }
 
 impl Unlocked<'_> {
+    /// The key itself, for the one who hands it to the background inspection.
+    pub fn file_key(&self) -> &FileKey {
+        &self.file_key
+    }
+
     /// Opens one part for reading.
     ///
     /// # Errors
@@ -282,6 +287,21 @@ impl Content {
     /// Length of the plaintext in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.size_bytes
+    }
+
+    /// The same, if it is as long as it should be. One file key opens the original and the copies made from it, so that
+    /// one put into the place of another would open too.
+    ///
+    /// # Errors
+    /// When it has another length.
+    pub fn expecting(self, size_bytes: u64) -> Result<Self, ContentError> {
+        if self.size_bytes == size_bytes {
+            Ok(self)
+        } else {
+            Err(ContentError::Length {
+                size_bytes: self.size_bytes,
+            })
+        }
     }
 
     /// Fills `buf` from `offset` on; fewer bytes than asked for only at the end. The lease is looked at before each chunk.
@@ -341,3 +361,6 @@ fn of_body(error: BodyError, label: &str) -> ContentError {
         BodyError::Random(_) | BodyError::Library => ContentError::Library,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -181,3 +181,73 @@ impl Keyring {
         self.shared.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ring::rand::SystemRandom;
+
+    fn sealed_for(identity: &Identity) -> (FileKey, Vec<u8>) {
+        let key = FileKey::generate(&SystemRandom::new()).unwrap();
+        let header = header::wrap(&key, &[identity.recipient()]).unwrap();
+        (key, header)
+    }
+
+    #[test]
+    fn keys_come_out_only_while_it_is_unlocked() {
+        let identity = Identity::generate();
+        let (key, header) = sealed_for(&identity);
+        let keyring = Keyring::locked();
+        let refused = |keyring: &Keyring| keyring.file_key(&header).err();
+        assert_eq!(refused(&keyring), Some(Closed::Locked.into()));
+        assert!(!keyring.lock());
+
+        let same = keyring.clone();
+        same.unlock(vec![Identity::generate(), identity.clone()]).unwrap();
+        assert!(keyring.is_unlocked());
+        assert_eq!(keyring.recipients()[1], identity.recipient());
+        assert_eq!(keyring.file_key(&header).unwrap().expose(), key.expose());
+        let (_, strange) = sealed_for(&Identity::generate());
+        assert_eq!(
+            keyring.file_key(&strange).err(),
+            Some(KeyringError::Header(HeaderError::NoMatch))
+        );
+
+        assert!(same.lock());
+        assert_eq!(refused(&keyring), Some(Closed::Locked.into()));
+        assert!(keyring.recipients().is_empty() && !keyring.is_unlocked());
+    }
+
+    #[test]
+    fn a_lease_ends_with_the_lock_and_never_comes_back() {
+        let identity = Identity::generate();
+        let (_, header) = sealed_for(&identity);
+        let keyring = Keyring::of(vec![identity.clone()]);
+        let lease = |keyring: &Keyring| keyring.leased_file_key(&header).unwrap().1;
+        let first = lease(&keyring);
+        assert!(!first.has_ended());
+        keyring.lock();
+        assert!(first.has_ended());
+        keyring.unlock(vec![identity.clone()]).unwrap();
+        let second = lease(&keyring);
+        assert!(first.has_ended() && !second.has_ended());
+        // Other identities in the place of the first end what those opened.
+        keyring.unlock(vec![identity]).unwrap();
+        assert!(second.has_ended() && !lease(&keyring).has_ended());
+    }
+
+    #[test]
+    fn a_server_that_only_takes_in_is_never_unlocked_and_says_so_in_both_languages() {
+        let keyring = Keyring::ingest_only();
+        assert_eq!(
+            keyring.unlock(vec![Identity::generate()]),
+            Err(Closed::IngestOnly)
+        );
+        assert_eq!(keyring.closed(), Some(Closed::IngestOnly));
+        assert!(!keyring.lock());
+        assert!(Closed::IngestOnly.to_string().contains("only takes evidence in"));
+        assert!(Closed::Locked.to_string().contains("muniment key unlock"));
+        assert!(Closed::Locked.chinese().contains("解密密钥未解锁"));
+        assert!(Closed::IngestOnly.chinese().contains("只负责接收"));
+    }
+}

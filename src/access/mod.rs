@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod doorkeeper;
 pub mod find;
 mod grants;
+pub mod identity_file;
 pub mod keyring;
 pub mod live;
 pub mod policy;

@@ -28,6 +28,7 @@ use std::{
     thread::JoinHandle,
     time::{Duration, Instant},
 };
+use zeroize::Zeroizing;
 
 /// The socket's name in the vault's folder.
 pub const SOCKET: &str = "control.sock";
@@ -39,6 +40,8 @@ pub const EXCHANGE_LIMIT: Duration = Duration::from_secs(10);
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 /// Bytes of an answer at the most: every live session of a full server.
 const ANSWER_BYTES: usize = 16 * 1024 * 1024;
+/// Room that a line gets at once. Lines with keys in them fit, so that growing leaves no copy of one behind.
+const SECRET_LINE: usize = 16 * 1024;
 /// Pause after a failure to accept, which is out of descriptors as a rule.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
@@ -190,12 +193,13 @@ pub fn ask(vault: &Path, request: &Request) -> Result<Response, ControlError> {
             io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ControlError::NoServer,
             _ => ControlError::Denied(error),
         })?;
-    if serde_json::to_vec(request).map_or(true, |line| line.len() >= LINE_LIMIT) {
+    let line = line_of(request).map_err(ControlError::Broken)?;
+    if line.len() > LINE_LIMIT {
         return Err(ControlError::TooLarge);
     }
     let exchanged = connection
         .set_write_timeout(Some(EXCHANGE_LIMIT))
-        .and_then(|()| write_line(&mut connection, request))
+        .and_then(|()| connection.write_all(&line))
         .and_then(|()| read_line(&mut connection, ANSWER_BYTES, Instant::now() + ANSWER_LIMIT))
         .and_then(|line| line.ok_or_else(|| io::Error::from(io::ErrorKind::UnexpectedEof)))
         .and_then(|line| parse(&line).map_err(io::Error::other));
@@ -218,16 +222,20 @@ fn at_short_path<T>(vault: &Path, use_path: impl FnOnce(&Path) -> io::Result<T>)
 }
 
 /// One line without its end; `None` when the peer left without sending any.
-fn read_line(connection: &mut UnixStream, limit: usize, deadline: Instant) -> io::Result<Option<Vec<u8>>> {
-    let mut line = Vec::new();
-    let mut block = [0; 4096];
+fn read_line(
+    connection: &mut UnixStream,
+    limit: usize,
+    deadline: Instant,
+) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(SECRET_LINE));
+    let mut block = Zeroizing::new([0; 4096]);
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         connection.set_read_timeout(Some(left))?;
-        let count = match connection.read(&mut block) {
+        let count = match connection.read(block.as_mut_slice()) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 return Err(io::ErrorKind::TimedOut.into());
@@ -253,9 +261,15 @@ fn read_line(connection: &mut UnixStream, limit: usize, deadline: Instant) -> io
 }
 
 fn write_line(connection: &mut UnixStream, value: &impl Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
+    connection.write_all(&line_of(value)?)
+}
+
+/// A value as a line with its end.
+fn line_of(value: &impl Serialize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut line = Zeroizing::new(Vec::with_capacity(SECRET_LINE));
+    serde_json::to_writer(&mut *line, value)?;
     line.push(b'\n');
-    connection.write_all(&line)
+    Ok(line)
 }
 
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, serde_json::Error> {

@@ -3,7 +3,7 @@
 use super::{
     AdminError, LiveSessions, OPERATOR, Request, Response,
     access::{self, Reading},
-    doctypes, inspect,
+    doctypes, inspect, keyring,
     registry::{self, NewPerson},
 };
 use crate::{
@@ -151,6 +151,12 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
             version,
             file_key,
         } => inspect::again(vault, &evidence, version, file_key.as_ref()),
+        Request::KeyUnlock { identities } => {
+            let identities = keyring::parsed(&identities)?;
+            keyring::unlock(vault, identities, keyring::Unlocked::Command)
+        }
+        Request::KeyLock => keyring::lock(vault, keyring::Locked::Command),
+        Request::KeyStatus => Ok(keyring::status(vault, None)),
         Request::Sessions => Ok(Response::Sessions {
             sessions: sessions.list(),
         }),

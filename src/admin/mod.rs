@@ -12,6 +12,7 @@ pub(crate) mod doctypes;
 mod execute;
 mod inspect;
 mod key;
+pub mod keyring;
 mod registry;
 
 pub use execute::execute;
@@ -117,6 +118,44 @@ pub enum Request {
     },
     /// Who is logged in.
     Sessions,
+    /// A key custodian brings the identities that open what is sealed.
+    KeyUnlock {
+        /// One `AGE-SECRET-KEY-1…` each.
+        identities: Vec<IdentityText>,
+    },
+    /// The identities are wiped.
+    KeyLock,
+    /// Whether what is sealed can be read now.
+    KeyStatus,
+}
+
+/// An identity on its way to the server of the same host: one line without its end, wiped when dropped, never shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct IdentityText(String);
+
+impl IdentityText {
+    /// The text of an identity.
+    pub fn of(identity: &crate::crypto::Identity) -> Self {
+        let file = identity.to_file();
+        let line = file
+            .lines()
+            .find(|line| !line.starts_with('#'))
+            .unwrap_or_default();
+        IdentityText(line.to_owned())
+    }
+
+    /// The identity, or nothing if it is none.
+    pub fn identity(&self) -> Option<crate::crypto::Identity> {
+        let mut parsed = crate::crypto::Identity::parse_file(&self.0).ok()?;
+        parsed.pop().filter(|_| parsed.is_empty())
+    }
+}
+
+impl std::fmt::Debug for IdentityText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("IdentityText(…)")
+    }
 }
 
 /// A file key on its way to the server of the same host: lower-case hex, wiped when dropped, never shown.
@@ -205,6 +244,15 @@ pub enum Response {
     Sessions {
         /// One entry a session, oldest first.
         sessions: Vec<LiveSession>,
+    },
+    /// Whether what is sealed can be read now.
+    Keyring {
+        /// Open, closed, or never to be opened here.
+        state: keyring::KeyState,
+        /// Public halves of the identities at hand.
+        recipients: Vec<String>,
+        /// Position of the event in the log, where the request made one.
+        leaf: Option<u64>,
     },
 }
 

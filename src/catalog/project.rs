@@ -46,7 +46,12 @@ pub fn apply(
             leaf.time_ms
         ])?;
     match leaf.kind {
-        Kind::VaultCreated | Kind::FixityChecked | Kind::AccessRefused | Kind::Recover => Ok(()),
+        Kind::VaultCreated
+        | Kind::FixityChecked
+        | Kind::AccessRefused
+        | Kind::KeyUnlocked
+        | Kind::KeyLocked
+        | Kind::Recover => Ok(()),
         Kind::StoreCapability => event.store_capability(),
         Kind::BranchAdded => event.branch_added(),
         Kind::UserAdded => event.user_added(),

@@ -1,20 +1,21 @@
 //! How a command finds its vault: by itself when nobody holds it, through the running server when one does.
 
-use super::{Failure, output::Output};
+use super::{Failure, output::Output, secret::Asking};
 use anyhow::Context as _;
 use muniment::{
+    access::{content::Contents, identity_file::IdentityFile, keyring::Keyring},
     admin::{
         self, AdminError, NoSessions, Request, Response,
         control::{self, ControlError},
     },
     blob::Layout,
-    catalog::Catalogue,
+    catalog::{Catalogue, search::Evidence},
     config::Config,
     crypto::Identity,
+    seal::VersionId,
     server::VaultHandle,
 };
 use std::path::{Path, PathBuf};
-use zeroize::Zeroizing;
 
 /// Environment variable with the path of the configuration.
 const CONFIG_VARIABLE: &str = "MUNIMENT_CONFIG";
@@ -61,6 +62,27 @@ pub(super) struct Reading {
     pub(super) catalogue: Catalogue,
 }
 
+impl Reading {
+    /// What an identity file opens. A passphrase is asked for where the file takes one.
+    pub(super) fn contents(&self, identity: &Path, asking: &Asking) -> anyhow::Result<Contents> {
+        let keyring = Keyring::of(identities(identity, asking)?);
+        Ok(Contents::new(
+            self.layout.clone(),
+            self.catalogue.clone(),
+            keyring,
+        ))
+    }
+}
+
+/// A version as its folder names it.
+pub(super) fn version_of(row: &Evidence) -> anyhow::Result<VersionId> {
+    Ok(VersionId {
+        customer: row.customer.clone(),
+        evidence: row.id.clone(),
+        version: u32::try_from(row.version).context("the version isn't one")?,
+    })
+}
+
 /// Has a request carried out: by the server that runs on the vault, else here.
 pub(super) fn request(config: &Config, request: Request) -> Result<Response, Failure> {
     match control::ask(&config.vault.path, &request) {
@@ -79,14 +101,16 @@ pub(super) fn request(config: &Config, request: Request) -> Result<Response, Fai
     }
 }
 
-/// The identities in a file that `age-keygen` or `init` wrote.
-pub(super) fn identities(path: &Path) -> anyhow::Result<Vec<Identity>> {
+/// The identities in a file that `age-keygen`, `init`, `key protect` or `age -p` wrote; a passphrase is asked for where it
+/// takes one.
+pub(super) fn identities(path: &Path, asking: &Asking) -> anyhow::Result<Vec<Identity>> {
     let unreadable = || {
         format!(
             "identity file {}: the key custodian has it, `init` called it identity.age",
             path.display()
         )
     };
-    let text = Zeroizing::new(std::fs::read_to_string(path).with_context(unreadable)?);
-    Identity::parse_file(&text).with_context(unreadable)
+    let file = IdentityFile::read(path).with_context(unreadable)?;
+    let passphrase = file.is_protected().then(|| asking.passphrase()).transpose()?;
+    file.open(passphrase.as_ref()).with_context(unreadable)
 }

@@ -5,6 +5,7 @@ use super::{
     context::{Context, identities, request},
     output::table,
     seam,
+    secret::Asking,
 };
 use clap::Subcommand;
 use muniment::{
@@ -21,6 +22,8 @@ pub(super) enum Fixity {
         /// Also decrypt, and compare with the digests of the originals
         #[arg(long, value_name = "FILE")]
         identity: Option<PathBuf>,
+        #[command(flatten)]
+        asking: Asking,
     },
 }
 
@@ -35,9 +38,9 @@ struct Checked {
 
 impl Fixity {
     pub(super) fn run(self, context: &Context) -> Outcome {
-        let Fixity::Check { identity } = self;
+        let Fixity::Check { identity, asking } = self;
         let reading = context.reading()?;
-        let identities = identity.map(|path| identities(&path)).transpose()?;
+        let identities = identity.map(|path| identities(&path, &asking)).transpose()?;
         let bar = context.output.progress(0);
         let report = seam::check_fixity(&reading, identities.as_deref(), &|done, of| {
             bar.set_length(of);

@@ -11,10 +11,12 @@ mod export;
 mod fixity;
 mod init;
 mod inspect;
+mod key;
 mod log;
 mod output;
 mod rebuild;
 mod seam;
+mod secret;
 mod serve;
 mod session;
 mod user;
@@ -50,7 +52,7 @@ enum Command {
     /// Make a new vault: folders, keys, configuration, catalogue and the log's first events
     Init(init::Init),
     /// Run the server until it is told to stop
-    Serve,
+    Serve(serve::Serve),
     /// Branches of the house
     #[command(subcommand)]
     Branch(branch::Branch),
@@ -60,6 +62,9 @@ enum Command {
     /// People, their roles and keys
     #[command(subcommand)]
     User(user::User),
+    /// The decryption key of the running server: unlock it, lock it, and protect its file with a passphrase
+    #[command(subcommand)]
+    Key(key::Key),
     /// Who is logged in
     #[command(subcommand)]
     Session(session::Session),
@@ -107,10 +112,11 @@ pub(crate) fn run() -> ExitCode {
     let context = Context { output, config };
     let outcome = match command {
         Command::Init(command) => command.run(&context),
-        Command::Serve => serve::run(&context),
+        Command::Serve(command) => command.run(&context),
         Command::Branch(command) => command.run(&context),
         Command::Doctype(command) => command.run(&context),
         Command::User(command) => command.run(&context),
+        Command::Key(command) => command.run(&context),
         Command::Session(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Inspect(command) => command.run(&context),

@@ -5,6 +5,7 @@ use super::{
     context::{Context, identities, request},
     output::table,
     seam,
+    secret::Asking,
 };
 use clap::Args;
 use muniment::admin::Request;
@@ -15,12 +16,14 @@ pub(super) struct Rebuild {
     /// The identity that opens the records
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
+    #[command(flatten)]
+    asking: Asking,
 }
 
 impl Rebuild {
     pub(super) fn run(self, context: &Context) -> Outcome {
         let config = context.config()?;
-        let identities = identities(&self.identity)?;
+        let identities = identities(&self.identity, &self.asking)?;
         let bar = context.output.progress(0);
         let report = seam::rebuild(&config, &identities, &|done, of| {
             bar.set_length(of);

@@ -9,7 +9,7 @@ use muniment::{
     blob::{Layout, VaultLock},
     catalog::receipts,
     config::Config,
-    crypto::Identity,
+    crypto::{Identity, Passphrase},
     custody::{fixity, log_view::LogView, rebuild, receipt},
     domain::event::Draft,
     server,
@@ -30,9 +30,14 @@ pub(super) fn create(config: Config, first: Draft) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Runs the server until it is told to stop. `announce` is told the addresses once clients can connect.
-pub(super) fn serve(config: Config, announce: impl FnOnce(server::serve::Addresses)) -> anyhow::Result<()> {
-    Ok(server::serve::serve(config, announce)?)
+/// Runs the server until it is told to stop. A passphrase unlocks the configured identity at the start. `announce` is told
+/// the addresses once clients can connect.
+pub(super) fn serve(
+    config: Config,
+    passphrase: Option<Passphrase>,
+    announce: impl FnOnce(server::serve::Addresses),
+) -> anyhow::Result<()> {
+    Ok(server::serve::serve(config, passphrase, announce)?)
 }
 
 /// Compares the store with catalogue and log; with identities the originals too. Commits nothing.

@@ -13,6 +13,7 @@ pub mod header;
 pub mod identity;
 #[cfg(test)]
 mod interop;
+pub mod protected;
 pub mod read_at;
 pub mod reader;
 pub mod staging_key;
@@ -24,6 +25,7 @@ pub use chunk_tree::ChunkTree;
 pub use digest::{ChunkRoot, Digests, Hash, StoredDigest};
 pub use file_key::FileKey;
 pub use identity::{Identity, Recipient};
+pub use protected::Passphrase;
 pub use read_at::ReadAt;
 pub use reader::{BodyReader, BodyStream};
 pub use staging_key::StagingKey;

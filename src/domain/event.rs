@@ -122,6 +122,12 @@ pub enum Kind {
     /// A reading ended: how much of it left.
     #[serde(rename = "access.read_ended")]
     AccessReadEnded,
+    /// The decryption identities are in the server's memory from here on.
+    #[serde(rename = "key.unlocked")]
+    KeyUnlocked,
+    /// They were wiped.
+    #[serde(rename = "key.locked")]
+    KeyLocked,
     /// A witness's cosignature of a checkpoint was taken in.
     #[serde(rename = "anchor")]
     Anchor,

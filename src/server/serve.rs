@@ -1,11 +1,12 @@
 //! `muniment serve`: the vault with its SSH edge and its console, until it is told to stop.
 
-use super::{VaultError, VaultHandle, console};
+use super::{VaultError, VaultHandle, console, unlock};
 use crate::{
     access::{AccessDoorkeeper, ReadingRoom},
     admin::{LiveSession, LiveSessions, control::ControlServer, execute},
     config::{Config, SshConfig, console::WebOrigin},
     console::{Console, ConsoleError, ConsoleServer},
+    crypto::Passphrase,
     ingest::Ingest,
     inspect::process::{self, WorkerSettings},
     ssh::{
@@ -78,12 +79,16 @@ pub struct Addresses {
     pub console: Option<WebOrigin>,
 }
 
-/// Opens the vault, puts staging in order, and serves until SIGTERM or SIGINT. `announce` is told the addresses once
-/// clients can connect.
+/// Opens the vault, puts staging in order, and serves until SIGTERM or SIGINT. A passphrase unlocks the configured
+/// identity at the start. `announce` is told the addresses once clients can connect.
 ///
 /// # Errors
 /// When something needed can't be had; the message says what to do.
-pub fn serve(config: Config, announce: impl FnOnce(Addresses)) -> Result<(), ServeError> {
+pub fn serve(
+    config: Config,
+    passphrase: Option<Passphrase>,
+    announce: impl FnOnce(Addresses),
+) -> Result<(), ServeError> {
     let system = |what: &'static str| move |error: io::Error| ServeError::System { what, error };
     let host_keys = host_keys::load(&config.ssh.host_keys)?;
     let authorities = authorities(&config.ssh)?;
@@ -103,6 +108,7 @@ pub fn serve(config: Config, announce: impl FnOnce(Addresses)) -> Result<(), Ser
             "staging was put in order"
         );
     }
+    unlock::at_start(&vault, passphrase);
     vault.inspect_in_background()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -362,6 +362,12 @@ fn rule_of(kind: Kind) -> Rule {
             &[("watched_s", Count)],
             &[],
         ),
+        Kind::KeyUnlocked => rule(
+            &[("how", Word(&["start", "command"])), ("recipients", Texts)],
+            &[],
+            &[],
+        ),
+        Kind::KeyLocked => rule(&[("how", Word(&["command", "stop"]))], &[], &[]),
         Kind::Anchor => rule(
             &[("witness", Text), ("size", Count), ("cosignature", Text)],
             &[],

@@ -8,6 +8,7 @@ mod control;
 mod doctype;
 mod evidence;
 mod init;
+mod key;
 // Real pages; the recordings in it are for other tests.
 #[path = "../support/media/mod.rs"]
 mod media;

@@ -17,6 +17,7 @@ mod fixtures;
 mod hostile;
 mod inspection;
 mod isolation;
+mod keyring;
 mod media_worker;
 mod memory;
 mod playback;

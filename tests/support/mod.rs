@@ -245,6 +245,42 @@ impl TestVault {
         fs::read(out).unwrap()
     }
 
+    /// Runs `muniment <words> --config …` with a passphrase on file descriptor 3.
+    pub fn muniment_told(&self, passphrase: &str, words: &[&str]) -> Ran {
+        let path = self.file("told", passphrase.as_bytes());
+        let mut shell = Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("exec \"$0\" \"$@\" 3<'{}'", path.display()))
+            .arg(env!("CARGO_BIN_EXE_muniment"))
+            .args(words)
+            .args(["--passphrase-fd", "3", "--config"])
+            .arg(self.config_file());
+        let ran = command::run(&mut shell);
+        fs::remove_file(path).unwrap();
+        ran
+    }
+
+    /// Runs a program on a terminal, typing each answer when its prompt appears; what was shown is on stdout.
+    pub fn on_terminal<A: AsRef<OsStr>>(&self, answers: &[(&str, &str)], line: &[A]) -> Ran {
+        let helper = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/terminal.py");
+        command::run(
+            Command::new("python3")
+                .arg(helper)
+                .arg(serde_json::to_string(answers).unwrap())
+                .args(line),
+        )
+    }
+
+    /// Leaves of the log, by kind: what they say.
+    pub fn leaves(&self, kind: &str) -> Vec<serde_json::Value> {
+        let entries = log::entries(&self.path.join("log"), self.checkpoint().0);
+        let leaves = entries
+            .iter()
+            .map(|entry| serde_json::from_slice::<serde_json::Value>(entry).unwrap());
+        leaves.filter(|leaf| leaf["kind"] == kind).collect()
+    }
+
     // --- verification --------------------------------------------------------------------------------------------
 
     /// Runs `muniment-verify <words>`.
@@ -323,6 +359,20 @@ impl TestVault {
     /// The certificate that the vault made for its console, for clients to trust.
     pub fn console_certificate(&self) -> PathBuf {
         self.path.join("keys/console.crt")
+    }
+
+    /// The same, unlocked at the start with a passphrase on its standard input.
+    pub fn serve_unlocked(&mut self, passphrase: &str) {
+        let path = self.file("passphrase", passphrase.as_bytes());
+        let stdin = fs::File::open(&path).unwrap();
+        fs::remove_file(path).unwrap();
+        self.server = Some(Server::start_with(
+            &self.config_file(),
+            &self.home.join("server.log"),
+            &[],
+            &["--passphrase-fd", "0"],
+            stdin.into(),
+        ));
     }
 
     /// The running server.

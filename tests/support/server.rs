@@ -24,14 +24,26 @@ pub struct Server {
 impl Server {
     /// Starts it and waits until it says where it listens.
     pub fn start(config: &Path, log: &Path, variables: &[(&str, &str)]) -> Self {
+        Self::start_with(config, log, variables, &[], Stdio::null())
+    }
+
+    /// The same with more words on its command line and something to read.
+    pub fn start_with(
+        config: &Path,
+        log: &Path,
+        variables: &[(&str, &str)],
+        words: &[&str],
+        stdin: Stdio,
+    ) -> Self {
         let already = fs::metadata(log).map_or(0, |metadata| metadata.len());
         let output = File::options().create(true).append(true).open(log).unwrap();
         let child = super::muniment()
             .arg("serve")
             .arg("--config")
             .arg(config)
+            .args(words)
             .envs(variables.iter().copied())
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(output.try_clone().unwrap())
             .stderr(output)
             .spawn()

@@ -1,15 +1,19 @@
 //! `muniment evidence inspect`: a sealed version goes through the background inspection again.
 
 use super::{Context, Failure, Outcome, find, pick};
-use crate::cli::context::{identities, request};
-use anyhow::Context as _;
+use crate::cli::{
+    context::{request, version_of},
+    secret::Asking,
+};
 use clap::Args;
 use muniment::{
+    access::content::{ContentError, Contents, Unlocked},
     admin::{KeyText, Request, Response},
-    crypto::{FileKey, header},
+    catalog::search::Evidence,
+    crypto::header::HeaderError,
 };
 use serde::Serialize;
-use std::{fs::File, io::Read, path::PathBuf};
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(in crate::cli) struct Inspect {
@@ -21,6 +25,8 @@ pub(in crate::cli) struct Inspect {
     /// Identity that opens the evidence; needed once nothing on this host opens it any more
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
+    #[command(flatten)]
+    asking: Asking,
 }
 
 #[derive(Serialize)]
@@ -39,9 +45,8 @@ impl Inspect {
         let file_key = match &self.identity {
             None => None,
             Some(path) => {
-                let version = u32::try_from(row.version).context("the version isn't one")?;
-                let header_path = reading.layout.header(&row.id, version)?;
-                Some(KeyText::of(&open_header(&header_path, path)?))
+                let contents = reading.contents(path, &self.asking)?;
+                Some(KeyText::of(open_header(&contents, row, path)?.file_key()))
             }
         };
         let asked = request(
@@ -71,23 +76,18 @@ impl Inspect {
     }
 }
 
-/// The file key in a header.
-pub(super) fn open_header(
-    header_path: &std::path::Path,
-    identity: &std::path::Path,
-) -> Result<FileKey, Failure> {
-    let mut bytes = Vec::new();
-    File::open(header_path)
-        .and_then(|file| {
-            file.take(header::MAX_HEADER_BYTES as u64 + 1)
-                .read_to_end(&mut bytes)
+/// A version's header, opened.
+pub(super) fn open_header<'c>(
+    contents: &'c Contents,
+    row: &Evidence,
+    identity: &Path,
+) -> Result<Unlocked<'c>, Failure> {
+    contents.unlock(&version_of(row)?).map_err(|error| {
+        Failure::Finding(match error {
+            ContentError::Header(HeaderError::NoMatch) => {
+                format!("the identity {} doesn't open this evidence", identity.display())
+            }
+            error => format!("{} version {}: {error}", row.id, row.version),
         })
-        .with_context(|| format!("header {}: run `muniment fixity check`", header_path.display()))?;
-    header::unwrap(&bytes, &identities(identity)?).map_err(|error| match error {
-        header::HeaderError::NoMatch => Failure::Finding(format!(
-            "the identity {} doesn't open this evidence",
-            identity.display()
-        )),
-        error => Failure::Finding(error.to_string()),
     })
 }

@@ -3,13 +3,16 @@
 //! Content like the original's: `access.read` is committed before the first byte is decrypted.
 
 use super::{Context, Failure, Outcome, again::open_header, find, pick};
-use crate::cli::context::{Reading, request};
+use crate::cli::{
+    context::{Reading, request},
+    secret::Asking,
+};
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use muniment::{
+    access::content::{Part, Unlocked},
     admin::{Request, Response},
     catalog::{inspections, search},
-    crypto::{BodyReader, FileKey},
     domain::hex,
 };
 use ring::digest;
@@ -38,6 +41,14 @@ impl Form {
             Form::Playback => "playback",
         }
     }
+
+    fn part(self, event: &str) -> Part {
+        let event = event.to_owned();
+        match self {
+            Form::ContactSheet => Part::ContactSheet { event },
+            Form::Playback => Part::Playback { event },
+        }
+    }
 }
 
 #[derive(Args)]
@@ -53,6 +64,8 @@ pub(in crate::cli) struct Derived {
     /// Identity that opens the evidence
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
+    #[command(flatten)]
+    asking: Asking,
     /// File to write; it must not exist
     #[arg(short, long, value_name = "FILE")]
     out: PathBuf,
@@ -99,11 +112,11 @@ impl Derived {
                 row.id, row.version
             )));
         };
-        let version = u32::try_from(row.version).context("the version isn't one")?;
-        let file_key = open_header(&reading.layout.header(&row.id, version)?, &self.identity)?;
+        let contents = reading.contents(&self.identity, &self.asking)?;
+        let unlocked = open_header(&contents, row, &self.identity)?;
         let mut out = File::create_new(&self.out)
             .with_context(|| format!("{}: name a file that doesn't exist", self.out.display()))?;
-        let written = self.copy(&reading, row, &copy, &file_key, &mut out);
+        let written = self.copy(&reading, row, &copy, &unlocked, &mut out);
         let written = written.inspect_err(|_| {
             // Nothing half written may pass for the copy.
             let _ = fs::remove_file(&self.out);
@@ -129,7 +142,7 @@ impl Derived {
         reading: &Reading,
         row: &search::Evidence,
         copy: &inspections::Derived,
-        file_key: &FileKey,
+        unlocked: &Unlocked<'_>,
         out: &mut File,
     ) -> Result<Written, Failure> {
         let granted = request(
@@ -148,15 +161,9 @@ impl Derived {
         let Response::Logged { leaf: access_leaf } = granted else {
             return Err(anyhow::anyhow!("the log answered something else: nothing was read").into());
         };
-        let version = u32::try_from(row.version).context("the version isn't one")?;
-        let path = reading
-            .layout
-            .derived(&row.customer, &row.id, version, &copy.id)?;
-        let label = reading.layout.label(&path);
-        let damaged =
-            |error: String| Failure::Finding(format!("{label}: {error}; run `muniment fixity check`"));
-        let file = File::open(&path).map_err(|error| damaged(error.to_string()))?;
-        let mut reader = BodyReader::open(file_key, file).map_err(|error| damaged(error.to_string()))?;
+        let damaged = |error: String| Failure::Finding(format!("copy {}: {error}", copy.id));
+        let part = self.form.part(&copy.id);
+        let mut reader = unlocked.open(&part).map_err(|error| damaged(error.to_string()))?;
         let mut context = digest::Context::new(&digest::SHA256);
         let (mut block, mut offset) = (vec![0; BLOCK_BYTES], 0);
         loop {
@@ -173,7 +180,9 @@ impl Derived {
         }
         let sha256 = hex::encode(context.finish());
         if sha256 != copy.sha256 {
-            return Err(damaged("it isn't what was made".to_owned()));
+            return Err(damaged(
+                "it isn't what was made; run `muniment fixity check`".to_owned(),
+            ));
         }
         out.sync_all().context("the copy can't be written")?;
         Ok(Written {

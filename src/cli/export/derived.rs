@@ -1,13 +1,12 @@
 //! Derived copies in a bag, where they were asked for: the newest of each form, under names that say what they are.
 
-use super::{BLOCK_BYTES, Failure, Reading, bag::Bag, open};
-use anyhow::Context as _;
+use super::{BLOCK_BYTES, Failure, Reading, bag::Bag};
 use muniment::{
+    access::content::{Part, Unlocked},
     catalog::{
         inspections::{self, Derived},
         search::Evidence,
     },
-    crypto::FileKey,
     domain::hex,
 };
 use std::collections::BTreeMap;
@@ -17,9 +16,8 @@ pub(super) fn add(
     bag: &mut Bag,
     reading: &Reading,
     row: &Evidence,
-    file_key: &FileKey,
+    unlocked: &Unlocked<'_>,
 ) -> Result<(), Failure> {
-    let version = u32::try_from(row.version).context("the version isn't one")?;
     let made = reading
         .catalogue
         .read(|catalogue| inspections::derived_of(catalogue, &row.id, row.version))?;
@@ -30,14 +28,16 @@ pub(super) fn add(
             "image/jpeg" => format!("data/derived/{form}.jpg"),
             _ => format!("data/derived/{form}.mp4"),
         };
-        let path = reading
-            .layout
-            .derived(&row.customer, &row.id, version, &copy.id)?;
-        let label = reading.layout.label(&path);
+        let event = copy.id.clone();
+        let part = match form.as_str() {
+            "playback" => Part::Playback { event },
+            _ => Part::ContactSheet { event },
+        };
+        let label = format!("the {form} of {} version {}", row.id, row.version);
         let mut unreadable = None;
         let written = bag.add(&name, |out| {
-            let mut source =
-                open(file_key, &path).inspect_err(|error| unreadable = Some(format!("{error:#}")))?;
+            let opened = unlocked.open(&part);
+            let mut source = opened.inspect_err(|error| unreadable = Some(error.to_string()))?;
             let (mut block, mut offset) = (vec![0; BLOCK_BYTES], 0);
             loop {
                 let read = source.read_at(offset, &mut block);

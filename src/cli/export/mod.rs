@@ -9,18 +9,20 @@ mod verify_text;
 
 use super::{
     Failure, Outcome,
-    context::{Context, Reading, identities, request},
+    context::{Context, Reading, request, version_of},
     evidence::find,
     log::{public_key_path, read_public_key},
     seam,
+    secret::Asking,
 };
 use anyhow::Context as _;
 use bag::Bag;
 use clap::Args;
 use muniment::{
+    access::content::{ContentError, Part, Unlocked},
     admin::{Request, Response},
     catalog::{search, timeline},
-    crypto::{BodyReader, FileKey, header},
+    crypto::header::HeaderError,
     domain::{
         event::Leaf,
         hex,
@@ -30,14 +32,12 @@ use muniment::{
 use serde::Serialize;
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
 /// Stands in the folder while what lies there must not be relied on.
 const INCOMPLETE: &str = "INCOMPLETE.txt";
-/// Largest record that is opened: names, salts and provenance of one file.
-const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// Plaintext handled at a time.
 const BLOCK_BYTES: usize = 256 * 1024;
 
@@ -54,6 +54,8 @@ pub(super) struct Export {
     /// Identity that opens the evidence
     #[arg(long, value_name = "FILE")]
     identity: PathBuf,
+    #[command(flatten)]
+    asking: Asking,
     /// What permits it: law, regulator, customer_consent or due_diligence
     #[arg(long)]
     basis: String,
@@ -103,17 +105,10 @@ impl Export {
                 self.out.display()
             )));
         }
-        let version = u32::try_from(row.version).context("the version isn't one")?;
-        let header_path = reading.layout.header(&row.id, version)?;
-        let header_bytes = read_bounded(&header_path, header::MAX_HEADER_BYTES).with_context(|| {
-            format!(
-                "header {}: run `muniment fixity check`",
-                reading.layout.label(&header_path)
-            )
-        })?;
-        let file_key = match header::unwrap(&header_bytes, &identities(&self.identity)?) {
-            Ok(file_key) => file_key,
-            Err(header::HeaderError::NoMatch) => {
+        let contents = reading.contents(&self.identity, &self.asking)?;
+        let unlocked = match contents.unlock(&version_of(&row)?) {
+            Ok(unlocked) => unlocked,
+            Err(ContentError::Header(HeaderError::NoMatch)) => {
                 let words = format!(
                     "the identity {} doesn't open this evidence",
                     self.identity.display()
@@ -122,8 +117,8 @@ impl Export {
             }
             Err(error) => {
                 return Err(Failure::Finding(format!(
-                    "header of {} version {version}: {error}",
-                    row.id
+                    "{} version {}: {error}",
+                    row.id, row.version
                 )));
             }
         };
@@ -140,7 +135,7 @@ impl Export {
         let Response::Logged { leaf: access_leaf } = granted else {
             return Err(anyhow::anyhow!("the log answered something else: nothing was read").into());
         };
-        let exported = self.write(&reading, &row, &versions, &file_key, access_leaf, context)?;
+        let exported = self.write(&reading, &row, &versions, &unlocked, access_leaf, context)?;
         context.output.result(&exported, || {
             format!(
                 "{} version {} exported to {} ({} bytes, sha256 {})\nThe access is logged at position {access_leaf}. \
@@ -156,11 +151,10 @@ impl Export {
         reading: &Reading,
         row: &search::Evidence,
         versions: &[search::Evidence],
-        file_key: &FileKey,
+        unlocked: &Unlocked<'_>,
         access_leaf: u64,
         context: &Context,
     ) -> Result<Exported, Failure> {
-        let version = u32::try_from(row.version).context("the version isn't one")?;
         let mut bag = Bag::create(&self.out)?;
         let marker = self.out.join(INCOMPLETE);
         let mark =
@@ -171,15 +165,14 @@ impl Export {
 
         let receipt = seam::receipt(reading, row.receipt)?;
         let leaf: Leaf = serde_json::from_slice(&receipt.json).context("the receipt's leaf can't be read")?;
-        let content = reading.layout.content(&row.customer, &row.id, version)?;
         let bar = context.output.progress(row.size_bytes.unsigned_abs());
         let name = bag::payload_name(&row.file_name);
-        let label = reading.layout.label(&content);
+        let label = format!("the original of {} version {}", row.id, row.version);
         // What can't be read is a finding about the vault; what can't be written isn't.
         let mut unreadable = None;
         let original = bag.add(&format!("data/{name}"), |out| {
-            let mut source =
-                open(file_key, &content).inspect_err(|error| unreadable = Some(format!("{error:#}")))?;
+            let opened = unlocked.open(&Part::Original);
+            let mut source = opened.inspect_err(|error| unreadable = Some(error.to_string()))?;
             let mut block = vec![0; BLOCK_BYTES];
             let mut offset = 0;
             loop {
@@ -213,10 +206,7 @@ impl Export {
             return Err(Failure::Finding(words));
         }
 
-        let record = reading.layout.record(&row.customer, &row.id, version)?;
-        let record = open(file_key, &record)?
-            .read_all(MAX_RECORD_BYTES)
-            .context("the record can't be decrypted")?;
+        let record = unlocked.record_json().context("the record can't be decrypted")?;
         let log_key = read_public_key(&public_key_path(&reading.config.keys.log_key))?;
         let subjects: Vec<&str> = std::iter::once(row.id.as_str())
             .chain(versions.iter().map(|version| version.accession.as_str()))
@@ -239,7 +229,7 @@ impl Export {
             bag.add(path, |out| Ok(out.write_all(bytes)?))?;
         }
         if self.derived {
-            derived::add(&mut bag, reading, row, file_key)?;
+            derived::add(&mut bag, reading, row, unlocked)?;
         }
         let today = reading.config.zone().date(SystemClock.now_ms());
         bag.finish(&[
@@ -292,14 +282,4 @@ fn occupied(folder: &Path) -> anyhow::Result<Option<String>> {
             .transpose()?
             .map(|entry| entry.file_name().to_string_lossy().into_owned())),
     }
-}
-
-fn open(file_key: &FileKey, path: &Path) -> anyhow::Result<BodyReader<File>> {
-    Ok(BodyReader::open(file_key, File::open(path)?)?)
-}
-
-fn read_bounded(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
