@@ -84,7 +84,7 @@ pub fn enter(confinement: &Confinement) -> Result<Vec<Layer>, Unconfined> {
         Layer::of("descriptors", kernel::close_all_but_standard()),
     ];
     if confinement.background {
-        layers.push(Layer::of("priority", kernel::lower_this_thread()));
+        layers.push(Layer::of("priority", kernel::lower_this_process()));
     }
     let is_root = rustix::process::geteuid().is_root();
     let others = UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;

@@ -444,11 +444,16 @@ fn a_worker_in_the_background_stands_back() {
     });
     let folder = worker_of(std::process::id(), Some(worker.id()));
     let stat = fs::read_to_string(folder.join("stat")).unwrap();
+    // Empty, or not there, where the kernel doesn't share out by session.
+    let session = fs::read_to_string(folder.join("autogroup")).unwrap_or_default();
     worker.kill().unwrap();
     worker.wait().unwrap();
     serving.join().unwrap().unwrap_err();
-    let after_name = stat.rsplit_once(") ").unwrap().1;
-    assert_eq!(after_name.split(' ').nth(16), Some("19"), "{stat}");
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    // By proc(5): its priority is field 19 and its policy field 41, after the number and the name.
+    assert_eq!(fields[19 - 3], "19", "{stat}");
+    assert_eq!(fields[41 - 3], libc::SCHED_IDLE.to_string(), "{stat}");
+    assert!(session.is_empty() || session.ends_with("nice 19\n"), "{session}");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{
     container,
     follow::Containers,
     input::{self, Recording},
-    keyframes::{Decoding, KeyFrames, MAX_KEY_FRAMES},
+    keyframes::{Budget, Decoding, KeyFrames},
     log::{self, Line},
     sound::{Heard, Listening},
     survey::Survey,
@@ -91,18 +91,21 @@ pub(crate) fn inspect(worker: &Worker, job: &Job) -> Report {
             .ok(),
         _ => None,
     };
-    let spacing = (job.size_bytes / MAX_KEY_FRAMES).max(1);
-    let mut next_key_at = 0;
+    let pixels = survey.main_video().map_or(0, |track| {
+        u64::from(track.shape.width) * u64::from(track.shape.height)
+    });
+    let mut budget = Budget::new(job.size_bytes, pixels);
+    let mut seen_bytes = 0;
     while let Some(packet) = recording.next() {
         let at_ms = survey.packet(&packet).unwrap_or(0);
         log::set_time(at_ms);
+        let bytes = packet.size() as u64;
+        seen_bytes += bytes;
         if Some(packet.stream()) == video_index
             && packet.is_key()
             && let Some(decoding) = &mut decoding
         {
-            let position = u64::try_from(packet.position()).unwrap_or(next_key_at);
-            if position >= next_key_at {
-                next_key_at = position - position % spacing + spacing;
+            if budget.allows(seen_bytes, bytes) {
                 decoding.decode(packet, at_ms);
             }
         } else if let Some(listening) = &mut listening {

@@ -60,6 +60,27 @@ pub(in crate::inspect) fn lower_this_thread() -> io::Result<()> {
     result(unsafe { libc::syscall(libc::SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE) })
 }
 
+/// Puts this process, which has one thread, further back still: it gets a processor only while nobody else wants it. Not for
+/// threads of the server, which hold locks that others wait for.
+///
+/// # Errors
+/// When the kernel refuses.
+pub(super) fn lower_this_process() -> io::Result<()> {
+    let thread = lower_this_thread();
+    // SAFETY: a structure of numbers, for which zeroes are a value.
+    let none: libc::sched_param = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live value of the type that the call reads; 0 is the calling thread.
+    let policy =
+        result(unsafe { libc::syscall(libc::SYS_sched_setscheduler, 0, libc::SCHED_IDLE, &raw const none) });
+    // Where the kernel shares processors out by session first, a priority counts within its session only, and a worker has
+    // a session of its own; this is the session's. A kernel without that has no such file.
+    let session = match std::fs::write("/proc/self/autogroup", LOWEST.to_string()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        written => written,
+    };
+    thread.and(policy).and(session)
+}
+
 /// Standard input as the socket that it is.
 ///
 /// # Errors

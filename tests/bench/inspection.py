@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Inspection beside FFmpeg's own command line, as ratios in one run.
 
-    tests/bench/inspect.py PROGRAMS_FOLDER [ROUNDS]
+    tests/bench/inspection.py PROGRAMS_FOLDER [ROUNDS]
 
 PROGRAMS_FOLDER holds muniment and muniment-inspector (target/release). The file is 720p25 H.264 with AAC, 500 MB, made
 by repeating 20 encoded seconds. Each round runs ours and theirs in turn; the table shows the median of the rounds.
@@ -17,6 +17,8 @@ import sys
 import tempfile
 import time
 
+QUIET = ["ffmpeg", "-nostdin", "-v", "error"]
+
 
 def run(*words):
     """Wall and CPU seconds of a command, those of its children included."""
@@ -29,6 +31,18 @@ def run(*words):
     return time.monotonic() - begun, usage.ru_utime + usage.ru_stime
 
 
+def make_recording(folder):
+    """500 MB of 20 seconds over and over."""
+    piece, whole = (os.path.join(folder, f"{name}.mp4") for name in ("piece", "whole"))
+    subprocess.check_call([
+        *QUIET, "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=20", "-f", "lavfi", "-i", "sine=d=20",
+        "-vf", "noise=alls=12:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-b:v", "5M", "-maxrate", "5M",
+        "-bufsize", "10M", "-pix_fmt", "yuv420p", "-g", "250", "-c:a", "aac", piece])
+    repeats = 500_000_000 // os.path.getsize(piece)
+    subprocess.check_call([*QUIET, "-stream_loop", str(repeats), "-i", piece, "-c", "copy", whole])
+    return whole
+
+
 def total(*runs):
     return tuple(map(sum, zip(*runs)))
 
@@ -36,27 +50,20 @@ def total(*runs):
 def main():
     programs, rounds = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 5
     muniment = os.path.join(programs, "muniment")
-    quiet = ["ffmpeg", "-nostdin", "-v", "error"]
     with tempfile.TemporaryDirectory() as folder:
-        piece, whole, minute = (os.path.join(folder, f"{name}.mp4") for name in ("piece", "whole", "minute"))
-        subprocess.check_call([
-            *quiet, "-f", "lavfi", "-i", "testsrc2=s=1280x720:r=25:d=20", "-f", "lavfi", "-i", "sine=d=20",
-            "-vf", "noise=alls=12:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-b:v", "5M", "-maxrate", "5M",
-            "-bufsize", "10M", "-pix_fmt", "yuv420p", "-g", "250", "-c:a", "aac", piece])
-        repeats = 500_000_000 // os.path.getsize(piece)
-        subprocess.check_call([*quiet, "-stream_loop", str(repeats), "-i", piece, "-c", "copy", whole])
-        subprocess.check_call([*quiet, "-t", "60", "-i", whole, "-c", "copy", minute])
-        print(f"{os.path.getsize(whole) / 1e6:.0f} MB, {os.cpu_count()} cores, {rounds} rounds")
+        whole, minute = make_recording(folder), os.path.join(folder, "minute.mp4")
+        subprocess.check_call([*QUIET, "-t", "60", "-i", whole, "-c", "copy", minute])
+        print(f"{os.path.getsize(whole) / 1e6:.0f} MB, {os.cpu_count()} cores, {rounds} rounds, load {os.getloadavg()[0]:.1f}")
         inspect = [muniment, "inspect", "--type", "WVID"]
         filters = ["-vf", "blackdetect,freezedetect", "-af", "silencedetect,ebur128", "-f", "null", "-"]
         seen = {}
         for _ in range(rounds):
             gate = run(*inspect, whole)
-            copy = run(*quiet, "-i", whole, "-c", "copy", "-f", "null", "-")
-            keys = run(*quiet, "-skip_frame", "nokey", "-threads", "2", "-i", whole, "-an", "-f", "null", "-")
+            copy = run(*QUIET, "-i", whole, "-c", "copy", "-f", "null", "-")
+            keys = run(*QUIET, "-skip_frame", "nokey", "-threads", "2", "-i", whole, "-an", "-f", "null", "-")
             short = run(*inspect, minute)
             deep = run(*inspect, "--deep", minute)
-            theirs = run(*quiet, "-threads", "2", "-i", minute, *filters)
+            theirs = run(*QUIET, "-threads", "2", "-i", minute, *filters)
             deep = tuple(both - gate_alone for both, gate_alone in zip(deep, short))
             for name, ours, other in (("gate", gate, total(copy, keys)), ("deep", deep, theirs)):
                 seen.setdefault(name, []).append((*ours, *other, ours[0] / other[0], ours[1] / other[1]))
@@ -68,4 +75,5 @@ def main():
               f"{middle[4]:5.2f} ({min(walls):.2f}-{max(walls):.2f})     {middle[5]:5.2f} ({min(cpus):.2f}-{max(cpus):.2f})")
 
 
-main()
+if __name__ == "__main__":
+    main()
