@@ -17,6 +17,7 @@ mod rebuild;
 mod seam;
 mod serve;
 mod session;
+mod token;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -63,6 +64,9 @@ enum Command {
     /// Who is logged in
     #[command(subcommand)]
     Session(session::Session),
+    /// Tokens for programs that use the API
+    #[command(subcommand)]
+    Token(token::Token),
     /// Find, show and export what is sealed
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -112,6 +116,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Doctype(command) => command.run(&context),
         Command::User(command) => command.run(&context),
         Command::Session(command) => command.run(&context),
+        Command::Token(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Inspect(command) => command.run(&context),
         Command::Log(command) => command.run(&context),
