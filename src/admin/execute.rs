@@ -3,10 +3,11 @@
 use super::{
     AdminError, LiveSessions, OPERATOR, Request, Response,
     access::{self, Reading},
-    doctypes, inspect, keyring,
+    credentials, doctypes, inspect, keyring,
     registry::{self, NewPerson},
 };
 use crate::{
+    access::credentials::token::NewToken,
     catalog::people,
     custody::sequencer::{CommitError, Committed, Proposed},
     domain::{
@@ -84,6 +85,14 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
                 leaf: done?.index,
             })
         }
+        Request::UserInvite { name } => credentials::invite(vault, name),
+        Request::TokenIssue {
+            name,
+            roles,
+            days,
+            label,
+        } => credentials::issue_token(vault, name, NewToken { roles, days, label }),
+        Request::TokenRevoke { token } => credentials::revoke_token(vault, token),
         Request::AccessRead {
             evidence,
             version,
@@ -203,7 +212,7 @@ fn event_id(vault: &Vault) -> Result<String, AdminError> {
 }
 
 /// Commits the event that `decide` makes from its id and the catalogue as it is inside the transaction.
-fn commit(
+pub(super) fn commit(
     vault: &Vault,
     decide: impl FnOnce(&Connection, &str) -> Result<Draft, CommitError> + Send + 'static,
 ) -> Result<Committed, AdminError> {

@@ -8,6 +8,7 @@
 
 mod access;
 pub mod control;
+mod credentials;
 pub(crate) mod doctypes;
 mod execute;
 mod inspect;
@@ -53,6 +54,27 @@ pub enum Request {
         name: String,
         /// Why, for the record.
         reason: Option<String>,
+    },
+    /// A person gets a code with which they say how they will prove who they are at the console.
+    UserInvite {
+        /// Log-in name.
+        name: String,
+    },
+    /// A person gets a token for the API.
+    TokenIssue {
+        /// Log-in name.
+        name: String,
+        /// Role ids: some of the person's.
+        roles: Vec<String>,
+        /// Days that it counts.
+        days: u32,
+        /// What it is for.
+        label: String,
+    },
+    /// A token counts no longer.
+    TokenRevoke {
+        /// The token's id.
+        token: String,
     },
     /// Content is about to be read; granted only when the event is committed (D32).
     AccessRead {
@@ -182,6 +204,30 @@ impl std::fmt::Debug for KeyText {
     }
 }
 
+/// A secret on its way to whoever asked for it: wiped when dropped, never shown by accident.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, zeroize::Zeroize, zeroize::ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct SecretText(String);
+
+impl SecretText {
+    /// The secret, to be shown once.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for SecretText {
+    fn from(text: &str) -> Self {
+        SecretText(text.to_owned())
+    }
+}
+
+impl std::fmt::Debug for SecretText {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretText(…)")
+    }
+}
+
 /// The text of a public key file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -220,6 +266,30 @@ pub enum Response {
         name: String,
         /// Live sessions that were ended.
         sessions_ended: usize,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// A person is invited.
+    UserInvited {
+        /// Log-in name.
+        name: String,
+        /// What they type into the console's page for the invited.
+        code: SecretText,
+        /// Until when it counts, milliseconds since 1970.
+        expires_ms: i64,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// A token was issued.
+    TokenIssued {
+        /// Its id.
+        id: String,
+        /// Whose it is.
+        name: String,
+        /// The whole of it, which is kept nowhere.
+        token: SecretText,
+        /// Until when it counts, milliseconds since 1970.
+        expires_ms: i64,
         /// Position of the event in the log.
         leaf: u64,
     },

@@ -105,6 +105,10 @@ pub(super) fn user_add(
         .map_err(words)?;
     let roles = RoleSet::new(roles, person.branch.is_some()).map_err(words)?;
     let keys = distinct_keys(&person.keys)?;
+    // Everybody else works at the console, where a key is no way in.
+    if keys.is_empty() && roles.has(Role::Uploader) {
+        return refused("an uploader needs at least one public key (--key FILE.pub)");
+    }
 
     if let Some(known) = people::by_name(connection, name).map_err(storage)? {
         return refused(match known.disabled_ms {
@@ -166,11 +170,7 @@ fn distinct_keys(files: &[KeyFile]) -> Result<Vec<PersonKey>, CommitError> {
             keys.push(key);
         }
     }
-    if keys.is_empty() {
-        refused("a person needs at least one public key (--key FILE.pub)")
-    } else {
-        Ok(keys)
-    }
+    Ok(keys)
 }
 
 /// The event that disables a person.

@@ -19,6 +19,7 @@ mod seam;
 mod secret;
 mod serve;
 mod session;
+mod token;
 mod user;
 
 use clap::{Parser, Subcommand};
@@ -68,6 +69,9 @@ enum Command {
     /// Who is logged in
     #[command(subcommand)]
     Session(session::Session),
+    /// Tokens for programs that use the API
+    #[command(subcommand)]
+    Token(token::Token),
     /// Find, show and export what is sealed
     #[command(subcommand)]
     Evidence(evidence::Evidence),
@@ -118,6 +122,7 @@ pub(crate) fn run() -> ExitCode {
         Command::User(command) => command.run(&context),
         Command::Key(command) => command.run(&context),
         Command::Session(command) => command.run(&context),
+        Command::Token(command) => command.run(&context),
         Command::Evidence(command) => command.run(&context),
         Command::Inspect(command) => command.run(&context),
         Command::Log(command) => command.run(&context),

@@ -1,7 +1,7 @@
 //! `muniment user`
 
 use super::{
-    Outcome,
+    Failure, Outcome,
     context::{Context, request},
     output::table,
 };
@@ -9,8 +9,13 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use muniment::{
     admin::{KeyFile, Request, Response},
-    catalog::people,
+    catalog::{
+        CatalogueError,
+        credentials::{self, Factors},
+        people,
+    },
 };
+use serde::Serialize;
 use std::{
     fs::File,
     io::Read,
@@ -32,12 +37,17 @@ pub(super) enum User {
         /// Branch code, for uploader, archivist and reviewer
         #[arg(long, value_name = "CODE")]
         branch: Option<String>,
-        /// Public key file; repeat for several
-        #[arg(long = "key", value_name = "FILE.pub", required = true)]
+        /// Public key file, for SFTP; repeat for several. An uploader needs one
+        #[arg(long = "key", value_name = "FILE.pub")]
         keys: Vec<PathBuf>,
         /// Reference of the signed confidentiality agreement
         #[arg(long, value_name = "REF")]
         nda: String,
+    },
+    /// Give a person a code for the console: with it they choose a password and a second factor. Their old ones end when they do
+    Invite {
+        /// Log-in name
+        name: String,
     },
     /// Take a person's access away at once and end their sessions; their history stays
     Disable {
@@ -47,7 +57,7 @@ pub(super) enum User {
         #[arg(long)]
         reason: Option<String>,
     },
-    /// List people
+    /// List people, and how each can sign in to the console
     List,
 }
 
@@ -77,14 +87,17 @@ impl User {
                 )?;
                 context.output.result(&done, || match &done {
                     Response::UserAdded { id, name, keys, leaf } => {
-                        format!(
-                            "{name} added as {id} with {} (log position {leaf})",
+                        let keys = if keys.is_empty() {
+                            "no key; `muniment user invite` lets them in to the console".to_owned()
+                        } else {
                             keys.join(", ")
-                        )
+                        };
+                        format!("{name} added as {id} with {keys} (log position {leaf})")
                     }
                     other => format!("{other:?}"),
                 })?;
             }
+            User::Invite { name } => invite(context, name)?,
             User::Disable { name, reason } => {
                 let done = request(&context.config()?, Request::UserDisable { name, reason })?;
                 context.output.result(&done, || match &done {
@@ -106,13 +119,84 @@ impl User {
     }
 }
 
+fn invite(context: &Context, name: String) -> Outcome {
+    let config = context.config()?;
+    let done = request(&config, Request::UserInvite { name })?;
+    let Response::UserInvited {
+        name,
+        code,
+        expires_ms,
+        leaf,
+    } = &done
+    else {
+        return Err(Failure::Broken(anyhow::anyhow!(
+            "the server answered something else: {done:?}"
+        )));
+    };
+    context.output.result(&done, || code.expose().to_owned())?;
+    if !context.output.json {
+        context.output.note(&format!(
+            "Give this code to {name}, in person or by telephone. They type it at /join of the console, once, until {} \
+             (log position {leaf}). It is kept nowhere.",
+            config.zone().date_time(*expires_ms)
+        ));
+    }
+    Ok(())
+}
+
+/// A person, and how they can sign in to the console.
+#[derive(Serialize)]
+struct Listed {
+    #[serde(flatten)]
+    person: people::Person,
+    factors: Factors,
+}
+
+impl Listed {
+    fn console(&self) -> String {
+        let Factors {
+            password,
+            totp,
+            passkeys,
+            ..
+        } = self.factors;
+        let mut ways = Vec::new();
+        if password && totp {
+            ways.push("password and app".to_owned());
+        }
+        match passkeys {
+            0 => {}
+            1 => ways.push("passkey".to_owned()),
+            several => ways.push(format!("{several} passkeys")),
+        }
+        if self.factors.invited_until_ms.is_some() {
+            ways.push("invited".to_owned());
+        }
+        if ways.is_empty() {
+            "-".to_owned()
+        } else {
+            ways.join("\n")
+        }
+    }
+}
+
 fn list(context: &Context) -> anyhow::Result<()> {
     let reading = context.reading()?;
-    let people = reading.catalogue.read(people::people)?;
+    let people = reading.catalogue.read(|connection| {
+        let people = people::people(connection)?;
+        let listed = people.into_iter().map(|person| {
+            let factors = credentials::factors(connection, &person.id)?;
+            Ok(Listed { person, factors })
+        });
+        listed.collect::<Result<Vec<Listed>, CatalogueError>>()
+    })?;
     let zone = reading.config.zone();
     context.output.result(&people, || {
-        let mut table = table(["name", "roles", "branch", "state", "keys", "nda", "added", "id"]);
-        for person in &people {
+        let mut table = table([
+            "name", "roles", "branch", "state", "console", "keys", "nda", "added", "id",
+        ]);
+        for listed in &people {
+            let person = &listed.person;
             table.add_row([
                 person.name.clone(),
                 person.roles.join("\n"),
@@ -120,6 +204,7 @@ fn list(context: &Context) -> anyhow::Result<()> {
                 person
                     .disabled_ms
                     .map_or("active".to_owned(), |at| format!("disabled {}", zone.date(at))),
+                listed.console(),
                 person.keys.join("\n"),
                 person.nda.clone(),
                 zone.date(person.added_ms),

@@ -5,6 +5,7 @@
 
 mod administration;
 mod control;
+mod credentials;
 mod doctype;
 mod evidence;
 mod init;

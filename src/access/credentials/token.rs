@@ -123,6 +123,12 @@ pub fn text(id: &str, secret: &Code) -> Zeroizing<String> {
     Zeroizing::new(format!("{PREFIX}{id}_{}", secret.plain()))
 }
 
+/// The id in a token, or what was given when that is an id already.
+pub fn id_in(given: &str) -> &str {
+    let rest = given.trim().strip_prefix(PREFIX);
+    rest.map_or(given.trim(), |rest| rest.split('_').next().unwrap_or(rest))
+}
+
 /// Those of the roles that the person holds; `None` when that is none of them.
 fn subset(person: &Person, roles: &[String]) -> Option<RoleSet> {
     let held = Role::ALL.into_iter().filter(|role| person.holds(*role));
