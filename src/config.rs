@@ -64,7 +64,8 @@ pub struct KeysConfig {
     pub recipients: Vec<String>,
     /// The key that signs checkpoints.
     pub log_key: PathBuf,
-    /// Protects uploads in flight. Losing it costs their resumability and nothing else.
+    /// Protects uploads in flight and, by keys derived from it, the secrets of authenticator apps. Losing it costs the former's
+    /// resumability, and the people with an app need a new invitation.
     pub staging_key: PathBuf,
     /// Public keys of witnesses whose cosignatures are taken in, as `name+hash+key`.
     #[serde(default)]

@@ -166,6 +166,15 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
         }
         Request::KeyLock => keyring::lock(vault, keyring::Locked::Command),
         Request::KeyStatus => Ok(keyring::status(vault, None)),
+        Request::SessionEnd { session } => {
+            if sessions.end(&session) {
+                Ok(Response::SessionEnded { session })
+            } else {
+                Err(AdminError::Refused(format!(
+                    "there is no session '{session}'; `muniment session list` shows those that are open"
+                )))
+            }
+        }
         Request::Sessions => Ok(Response::Sessions {
             sessions: sessions.list(),
         }),

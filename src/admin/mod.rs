@@ -140,6 +140,11 @@ pub enum Request {
     },
     /// Who is logged in.
     Sessions,
+    /// One session ends at once.
+    SessionEnd {
+        /// Its id.
+        session: String,
+    },
     /// A key custodian brings the identities that open what is sealed.
     KeyUnlock {
         /// One `AGE-SECRET-KEY-1…` each.
@@ -310,6 +315,11 @@ pub enum Response {
         /// The version that holds.
         version: u32,
     },
+    /// A session was ended.
+    SessionEnded {
+        /// Its id.
+        session: String,
+    },
     /// Who is logged in.
     Sessions {
         /// One entry a session, oldest first.
@@ -330,6 +340,10 @@ pub enum Response {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiveSession {
+    /// What ends it: `muniment session end`.
+    pub id: String,
+    /// `sftp` or `console`.
+    pub edge: String,
     /// Log-in name.
     pub name: String,
     /// Address and port of the peer.
@@ -342,6 +356,8 @@ pub struct LiveSession {
 pub trait LiveSessions: Send + Sync {
     /// All of them, oldest first.
     fn list(&self) -> Vec<LiveSession>;
+    /// Ends one session, by its id; says whether there was one.
+    fn end(&self, id: &str) -> bool;
     /// Ends every session of a person, by the id that the log uses, and says how many those were.
     fn kill_person(&self, person: &str) -> usize;
 }
@@ -353,6 +369,10 @@ pub struct NoSessions;
 impl LiveSessions for NoSessions {
     fn list(&self) -> Vec<LiveSession> {
         Vec::new()
+    }
+
+    fn end(&self, _id: &str) -> bool {
+        false
     }
 
     fn kill_person(&self, _person: &str) -> usize {

@@ -1,6 +1,10 @@
 //! `muniment session`
 
-use super::{Failure, Outcome, context::Context, output::table};
+use super::{
+    Failure, Outcome,
+    context::{Context, request},
+    output::table,
+};
 use clap::Subcommand;
 use muniment::admin::{
     Request, Response,
@@ -9,14 +13,26 @@ use muniment::admin::{
 
 #[derive(Subcommand)]
 pub(super) enum Session {
-    /// List who is logged in to the running server
+    /// List who is logged in to the running server, over SFTP and at the console
     List,
+    /// End a session at once; the person may come in again (`muniment user disable` is for good)
+    End {
+        /// Its id, as the list shows it
+        session: String,
+    },
 }
 
 impl Session {
     pub(super) fn run(self, context: &Context) -> Outcome {
-        let Session::List = self;
         let config = context.config()?;
+        if let Session::End { session } = self {
+            let done = request(&config, Request::SessionEnd { session })?;
+            context.output.result(&done, || match &done {
+                Response::SessionEnded { session } => format!("{session} ended"),
+                other => format!("{other:?}"),
+            })?;
+            return Ok(());
+        }
         let answer = match control::ask(&config.vault.path, &Request::Sessions) {
             Err(ControlError::NoServer) => {
                 context.output.note("no server is running on this vault");
@@ -30,10 +46,16 @@ impl Session {
             )));
         };
         context.output.result(&sessions, || {
-            let mut table = table(["name", "address", "since"]);
+            let mut table = table(["name", "by", "address", "since", "id"]);
             for session in &sessions {
                 let since = config.zone().date_time(session.since_ms);
-                table.add_row([&session.name, &session.address, &since]);
+                table.add_row([
+                    &session.name,
+                    &session.edge,
+                    &session.address,
+                    &since,
+                    &session.id,
+                ]);
             }
             table.to_string()
         })?;

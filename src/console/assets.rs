@@ -23,11 +23,12 @@ const DIGITS: usize = 16;
 pub(super) enum Asset {
     Style,
     Script,
+    Passkey,
     Mark,
 }
 
 impl Asset {
-    const ALL: [Asset; 3] = [Asset::Style, Asset::Script, Asset::Mark];
+    const ALL: [Asset; 4] = [Asset::Style, Asset::Script, Asset::Passkey, Asset::Mark];
 
     fn file(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
@@ -42,6 +43,12 @@ impl Asset {
                 "js",
                 "text/javascript; charset=utf-8",
                 include_str!("assets/console.js"),
+            ),
+            Asset::Passkey => (
+                "passkey",
+                "js",
+                "text/javascript; charset=utf-8",
+                include_str!("assets/passkey.js"),
             ),
             Asset::Mark => ("mark", "svg", "image/svg+xml", include_str!("assets/mark.svg")),
         }

@@ -10,6 +10,8 @@ use axum::http::{HeaderMap, HeaderValue, header};
 pub(super) const SESSION: &str = "__Host-muniment";
 /// Ties a form that nobody is signed in for to the browser it was given to.
 pub(super) const GUEST: &str = "__Host-muniment-guest";
+/// Shows that somebody signed in from this browser before; it opens nothing.
+pub(super) const DEVICE: &str = "__Host-muniment-device";
 /// Remembers the language.
 pub(super) const LANG: &str = "muniment-lang";
 
@@ -29,6 +31,13 @@ pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 pub(super) fn private(name: &str, value: &str) -> HeaderValue {
     of(format!(
         "{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict"
+    ))
+}
+
+/// A `Set-Cookie` for the device, which lasts longer than any session. The value is hexadecimal and dots.
+pub(super) fn device(value: &str) -> HeaderValue {
+    of(format!(
+        "{DEVICE}={value}; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age={YEAR_SECONDS}"
     ))
 }
 
@@ -58,7 +67,12 @@ mod tests {
 
     #[test]
     fn what_identifies_somebody_carries_every_flag() {
-        for cookie in [private(SESSION, "00ff"), private(GUEST, "00ff"), gone(SESSION)] {
+        for cookie in [
+            private(SESSION, "00ff"),
+            private(GUEST, "00ff"),
+            device("00ff.00ff"),
+            gone(SESSION),
+        ] {
             let text = cookie.to_str().unwrap();
             assert!(text.starts_with("__Host-muniment"), "{text}");
             for flag in ["Path=/", "Secure", "HttpOnly", "SameSite=Strict"] {

@@ -32,8 +32,11 @@ pub mod words;
 pub use listener::{ConsoleError, ConsoleServer};
 
 use crate::{
-    access::ReadingRoom,
-    catalog::{Catalogue, people::Person},
+    access::{
+        ReadingRoom,
+        credentials::{Credentials, Ending, SignedIn},
+    },
+    catalog::Catalogue,
     config::console::{ConsoleConfig, WebOrigin},
     domain::time::{Clock, Zone},
 };
@@ -64,6 +67,8 @@ pub struct Parts {
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// The zone that times are shown in.
     pub zone: Zone,
+    /// How people prove who they are.
+    pub credentials: Arc<Credentials>,
     /// The vault's folder of keys, for the certificate that it makes itself.
     pub keys: PathBuf,
     /// Where evidence is found, asked for and read.
@@ -82,6 +87,8 @@ pub struct Console {
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// The zone that times are shown in.
     pub zone: Zone,
+    /// How people prove who they are.
+    pub credentials: Arc<Credentials>,
     /// Who is signed in.
     pub sessions: Sessions,
     /// Where evidence is found, asked for and read.
@@ -98,8 +105,10 @@ pub struct Console {
 impl Console {
     fn new(config: &ConsoleConfig, origin: WebOrigin, parts: Parts, table: &[Route]) -> Self {
         let pages = table.iter().filter(|route| route.method == Method::GET);
+        parts.credentials.served_at(&origin.to_string());
         Console {
             sessions: Sessions::new(config, parts.clock.clone(), parts.random.clone()),
+            credentials: parts.credentials,
             catalogue: parts.catalogue,
             allows: parts.allows,
             clock: parts.clock,
@@ -117,16 +126,25 @@ impl Console {
         }
     }
 
-    /// Signs a person in who has shown both factors: a new session, on to `next` or the start page. Ends the session that the
+    /// Gives a person who has shown both factors a new session; on to `next` or the start page. Ends the session that the
     /// browser came with, if any.
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn sign_in(&self, visit: &Visit, person: &Person, next: Option<&str>) -> Result<Response, Fault> {
+    pub fn sign_in(
+        &self,
+        visit: &Visit,
+        signed_in: &SignedIn,
+        next: Option<&str>,
+    ) -> Result<Response, Fault> {
+        let SignedIn { person, session, .. } = signed_in;
         let before = visit.signed.as_ref().map(|_| &visit.secret);
-        let (session, secret) = self
-            .sessions
-            .begin(person, visit.address, visit.agent(), before)?;
+        let (session, secret) =
+            self.sessions
+                .begin_as(session.clone(), person, visit.address, visit.agent(), before)?;
+        if let Some(before) = &visit.signed {
+            self.ended(&before.person.id, &before.session.id, Ending::Person);
+        }
         tracing::info!(
             session = session.id,
             person = session.person,
@@ -139,7 +157,28 @@ impl Console {
             cookies::private(cookies::SESSION, &secret.text()),
         );
         headers.append(header::SET_COOKIE, cookies::gone(cookies::GUEST));
+        headers.append(header::SET_COOKIE, cookies::device(&signed_in.device));
         Ok(response)
+    }
+
+    /// Puts the end of a session on record. It is over whether that works or not.
+    pub fn ended(&self, person: &str, session: &str, how: Ending) {
+        if let Err(error) = self.credentials.signed_out(person, session, how) {
+            tracing::error!(%error, session, person, "the end of a session couldn't be put on record");
+        }
+    }
+
+    /// Ends every session of a person but the one named, and says how many those were.
+    pub fn end_others(&self, person: &str, kept: &str, how: Ending) -> usize {
+        let others = self
+            .sessions
+            .list(person)
+            .into_iter()
+            .filter(|session| session.id != kept);
+        let ended = others.filter(|session| self.sessions.end(&session.id));
+        ended
+            .inspect(|session| self.ended(person, &session.id, how))
+            .count()
     }
 
     /// Puts another secret into the browser after the person gained or lost a right or a factor. The old one opens nothing any more.
@@ -157,6 +196,7 @@ impl Console {
     pub fn sign_out(&self, visit: &Visit) -> Response {
         if let Some(signed) = &visit.signed {
             self.sessions.end(&signed.session.id);
+            self.ended(&signed.person.id, &signed.session.id, Ending::Person);
             tracing::info!(
                 session = signed.session.id,
                 person = signed.person.id,

@@ -95,7 +95,14 @@ pub fn post(path: &'static str, need: Need, handler: Handler) -> Route {
 
 /// Every route there is.
 pub fn routes() -> Vec<Route> {
-    [assets::routes(), pages::home::routes()].concat()
+    [
+        assets::routes(),
+        pages::home::routes(),
+        pages::sign_in::routes(),
+        pages::join::routes(),
+        pages::account::routes(),
+    ]
+    .concat()
 }
 
 /// What answers where no route does: a page that says so, in the frame of whoever asks.

@@ -9,7 +9,7 @@ use super::words::Words;
 use crate::{
     catalog::people::Person,
     config::console::ConsoleConfig,
-    domain::{id::new_id, random::RandomError, time::Clock},
+    domain::{random::RandomError, time::Clock},
 };
 use ring::rand::SecureRandom;
 use std::{
@@ -89,13 +89,31 @@ impl Sessions {
         }
     }
 
-    /// Signs a person in: always a new secret and a new id, so one that was planted before is worth nothing. `before` is the
+    /// Like [`Sessions::begin_as`], with an id of its own.
+    ///
+    /// # Errors
+    /// When there is no randomness.
+    #[cfg(test)]
+    pub(super) fn begin(
+        &self,
+        person: &Person,
+        address: IpAddr,
+        agent: &str,
+        before: Option<&Secret>,
+    ) -> Result<(Session, Secret), RandomError> {
+        let id =
+            crate::domain::id::new_id(self.random.as_ref(), self.clock.now_ms()).map_err(|_| RandomError)?;
+        self.begin_as(id, person, address, agent, before)
+    }
+
+    /// Signs a person in under the id that the log has: always a new secret, so one that was planted before is worth nothing. `before` is the
     /// session that the browser came with, which ends. Where there are too many, those seen longest ago end.
     ///
     /// # Errors
     /// When there is no randomness.
-    pub fn begin(
+    pub fn begin_as(
         &self,
+        id: String,
         person: &Person,
         address: IpAddr,
         agent: &str,
@@ -104,7 +122,7 @@ impl Sessions {
         let now_ms = self.clock.now_ms();
         let secret = Secret::new(self.random.as_ref())?;
         let session = Session {
-            id: new_id(self.random.as_ref(), now_ms).map_err(|_| RandomError)?,
+            id,
             person: person.id.clone(),
             name: person.name.clone(),
             address,

@@ -16,6 +16,7 @@ use super::{
     words::{Lang, Words},
 };
 use crate::{
+    access::credentials::testing,
     catalog::people::{self, Person},
     custody::testing::TestVault,
     domain::time::Zone,
@@ -32,6 +33,8 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, Mutex},
 };
+
+mod sign_in;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ORIGIN: &str = "https://localhost:8443";
@@ -96,6 +99,7 @@ impl Fixture {
             random: Arc::new(SystemRandom::new()),
             zone: Zone::default(),
             keys: vault.layout.keys(),
+            credentials: Arc::new(testing::credentials(&vault, Arc::default())),
             room: vault.room(),
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
@@ -264,7 +268,17 @@ fn only_these_routes_are_public() {
         .collect();
     assert_eq!(
         public,
-        [(Method::GET, "/assets/{file}"), (Method::GET, "/healthz")]
+        [
+            (Method::GET, "/assets/{file}"),
+            (Method::GET, "/healthz"),
+            (Method::GET, "/sign-in"),
+            (Method::POST, "/sign-in"),
+            (Method::GET, "/sign-in/passkey"),
+            (Method::POST, "/sign-in/passkey"),
+            (Method::GET, "/join"),
+            (Method::POST, "/join"),
+            (Method::POST, "/join/finish"),
+        ]
     );
     for route in routes() {
         assert!(

@@ -1,7 +1,7 @@
 //! One request as a handler sees it: read, bounded, and known to come from somebody who may ask.
 
-use super::{fault::Fault, fields::Fields, secret::Secret, session::Session, words::Lang};
-use crate::catalog::people::Person;
+use super::{cookies, fault::Fault, fields::Fields, secret::Secret, session::Session, words::Lang};
+use crate::{access::credentials::Peer, catalog::people::Person};
 use axum::{
     body::Bytes,
     http::{HeaderMap, Method},
@@ -84,6 +84,15 @@ impl Visit {
     /// What distinguishes one guest from another before they sign in (SHA-256 of their cookie). It identifies nobody.
     pub fn guest(&self) -> [u8; 32] {
         self.secret.digest()
+    }
+
+    /// Where this comes from, as signing in has to know it.
+    pub fn from(&self) -> Peer<'_> {
+        Peer {
+            address: self.address,
+            agent: self.agent(),
+            device: cookies::value(&self.headers, cookies::DEVICE).unwrap_or_default(),
+        }
     }
 
     /// What the browser says of itself.

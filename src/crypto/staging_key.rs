@@ -1,7 +1,10 @@
 //! The key that protects what an interrupted upload leaves behind: its sidecar holds a file key and a few KiB of
 //! plaintext, which ingest, holding public recipients only, could not otherwise keep and read again.
 //!
-//! It must never protect evidence that is sealed: whoever takes this key may read uploads in flight, nothing else.
+//! Keys derived from it seal what else the host has to read again by itself: secrets of authenticator apps.
+//!
+//! It must never protect evidence that is sealed: whoever takes this key may read uploads in flight and those secrets, nothing
+//! else.
 //!
 //! Invariant: the key's file is readable by its owner only, and a file that others could have read is refused.
 

@@ -5,6 +5,7 @@ use crate::{
     access::{
         ReadingRoom,
         authorizer::{self, Who},
+        credentials::{self, CredentialError, Credentials, refused::RefusalQueue},
         policy::{Action, Relation},
         refusal::Refusal,
     },
@@ -17,9 +18,16 @@ use crate::{
 };
 use std::sync::Arc;
 
+/// What an authenticator app shows above its code.
+const ISSUER: &str = "Muniment";
+
 /// The parts of a vault that the console works with.
-pub(super) fn parts(vault: &Vault) -> Parts {
-    Parts {
+///
+/// # Errors
+/// When there is no randomness, memory or thread for signing in.
+pub(super) fn parts(vault: &Vault) -> Result<Parts, CredentialError> {
+    Ok(Parts {
+        credentials: Arc::new(credentials(vault)?),
         catalogue: vault.catalogue.clone(),
         allows: Arc::new(ByPolicy(vault.room.clone())),
         clock: vault.clock.clone(),
@@ -27,7 +35,23 @@ pub(super) fn parts(vault: &Vault) -> Parts {
         zone: vault.config.zone(),
         keys: vault.layout.keys(),
         room: vault.room.clone(),
-    }
+    })
+}
+
+/// How this vault's people prove who they are.
+fn credentials(vault: &Vault) -> Result<Credentials, CredentialError> {
+    let refusals = RefusalQueue::start(vault.room.refusals.clone());
+    let refusals = refusals.map_err(|error| CredentialError::Failed(error.to_string()))?;
+    let parts = credentials::Parts {
+        catalogue: vault.catalogue.clone(),
+        custody: vault.custody.clone(),
+        sealer: vault.sealer.clone(),
+        clock: vault.clock.clone(),
+        random: vault.random.clone(),
+        issuer: ISSUER.to_owned(),
+        refusals: Arc::new(refusals),
+    };
+    Credentials::new(parts, &vault.ingest.staging_key)
 }
 
 /// The policy and its record of refusals, as the console asks them.

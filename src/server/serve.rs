@@ -2,7 +2,10 @@
 
 use super::{VaultError, VaultHandle, console, unlock};
 use crate::{
-    access::{AccessDoorkeeper, ReadingRoom},
+    access::{
+        AccessDoorkeeper, ReadingRoom,
+        credentials::{CredentialError, Ending},
+    },
     admin::{LiveSession, LiveSessions, control::ControlServer, execute},
     config::{Config, SshConfig, console::WebOrigin},
     console::{Console, ConsoleError, ConsoleServer},
@@ -24,6 +27,8 @@ use std::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+/// In front of the number of an SSH session; a console session's id is one of ours, which has no dash.
+const SSH_ID: &str = "ssh-";
 /// How often waiting uploads are looked after.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 /// Threads for blocking work: one for each channel that is busy at one time, and some.
@@ -54,6 +59,9 @@ pub enum ServeError {
     /// The console can't be started.
     #[error(transparent)]
     Console(#[from] ConsoleError),
+    /// Nobody could sign in.
+    #[error("signing in: {0}")]
+    Credentials(#[from] CredentialError),
     /// The inspectors can't be used as the configuration demands.
     #[error(
         "the inspectors: {0}. Every upload is inspected in a sandbox; inspect.require_seccomp = false goes without the \
@@ -127,7 +135,7 @@ pub fn serve(
         let server = Server::start(listen, host_keys, settings, door).await?;
         let sessions = server.sessions().clone();
         let web = match &vault.config.console {
-            Some(config) => Some(ConsoleServer::start(config, console::parts(&vault)).await?),
+            Some(config) => Some(ConsoleServer::start(config, console::parts(&vault)?).await?),
             None => None,
         };
         let administered = Arc::clone(&vault);
@@ -248,12 +256,16 @@ struct Live {
 impl LiveSessions for Live {
     fn list(&self) -> Vec<LiveSession> {
         let by_ssh = self.ssh.list().into_iter().map(|session| LiveSession {
+            id: format!("{SSH_ID}{}", session.id),
+            edge: "sftp".to_owned(),
             name: session.login.user_name,
             address: session.login.peer.to_string(),
             since_ms: since_ms(session.since),
         });
         let by_console = self.console.iter().flat_map(|console| console.sessions.all());
         let by_console = by_console.map(|session| LiveSession {
+            id: session.id,
+            edge: "console".to_owned(),
             name: session.name,
             address: session.address.to_string(),
             since_ms: session.started_ms,
@@ -261,6 +273,27 @@ impl LiveSessions for Live {
         let mut sessions: Vec<LiveSession> = by_ssh.chain(by_console).collect();
         sessions.sort_by_key(|session| session.since_ms);
         sessions
+    }
+
+    fn end(&self, id: &str) -> bool {
+        if let Some(number) = id.strip_prefix(SSH_ID).and_then(|number| number.parse().ok()) {
+            return self.ssh.kill(
+                number,
+                "An administrator ended this session. What you uploaded so far is kept.",
+            );
+        }
+        let Some(console) = &self.console else {
+            return false;
+        };
+        let found = console
+            .sessions
+            .all()
+            .into_iter()
+            .find(|session| session.id == id);
+        let ended = found.filter(|session| console.sessions.end(&session.id));
+        ended
+            .inspect(|session| console.ended(&session.person, &session.id, Ending::Operator))
+            .is_some()
     }
 
     fn kill_person(&self, person: &str) -> usize {

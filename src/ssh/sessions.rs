@@ -77,6 +77,16 @@ impl Sessions {
         theirs.inspect(|connection| connection.revoke(message)).count()
     }
 
+    /// Ends one session in the same way; says whether there was one.
+    pub fn kill(&self, id: u64, message: &str) -> bool {
+        let registry = self.registry();
+        let found = registry
+            .live
+            .get(&id)
+            .filter(|connection| connection.login.get().is_some());
+        found.inspect(|connection| connection.revoke(message)).is_some()
+    }
+
     pub(super) fn admit(&self, peer: SocketAddr, settings: &SshSettings) -> Result<Admission, NotAdmitted> {
         let mut registry = self.registry();
         if registry.live.len() >= settings.max_connections {

@@ -15,10 +15,17 @@ struct Recorded(Mutex<Vec<String>>);
 impl LiveSessions for Recorded {
     fn list(&self) -> Vec<LiveSession> {
         vec![LiveSession {
+            id: "ssh-1".to_owned(),
+            edge: "sftp".to_owned(),
             name: "zhang.san".to_owned(),
             address: "192.0.2.7:50022".to_owned(),
             since_ms: 0,
         }]
+    }
+
+    fn end(&self, id: &str) -> bool {
+        self.0.lock().unwrap().push(id.to_owned());
+        id == "ssh-1"
     }
 
     fn kill_person(&self, person: &str) -> usize {

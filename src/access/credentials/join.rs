@@ -48,7 +48,7 @@ impl Credentials {
     pub fn invited(&self, code: &str, from: Peer<'_>) -> Result<Invited> {
         let (person, invitation, admission) = self.invitee(code, from)?;
         let enrolment = self.enrolment(&person)?;
-        let passkey = match &self.parts.party {
+        let passkey = match self.party.get() {
             None => None,
             Some(party) => {
                 let purpose = Purpose::Register(&person.id, &invitation);

@@ -19,6 +19,8 @@ mod qr;
 pub mod refused;
 mod sign_in;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 pub mod throttle;
 pub mod token;
@@ -46,7 +48,7 @@ use password::{HashError, Hasher, PasswordError};
 use refused::Recorder;
 use ring::rand::SecureRandom;
 use rusqlite::Connection;
-use std::sync::{Arc, mpsc::sync_channel};
+use std::sync::{Arc, OnceLock, mpsc::sync_channel};
 use throttle::{Throttle, TooMany};
 use token::LastUse;
 
@@ -146,9 +148,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn SecureRandom + Send + Sync>,
-    /// What passkeys are bound to; none without a host name.
-    pub party: Option<RelyingParty>,
-    /// What an authenticator app shows above the code.
+    /// What an authenticator app shows above the code, and an authenticator above the question.
     pub issuer: String,
     /// Told of refusals.
     pub refusals: Arc<dyn Recorder>,
@@ -157,6 +157,8 @@ pub struct Parts {
 /// Everything about proving who one is.
 pub struct Credentials {
     parts: Parts,
+    /// What passkeys are bound to; none until the console knows its address, or without a host name.
+    party: OnceLock<RelyingParty>,
     totp_key: StagingKey,
     /// Compared with where there is nothing to compare with.
     nobody: totp::Secret,
@@ -182,13 +184,21 @@ impl Credentials {
             challenges: Challenges::new(random)?,
             throttle: Throttle::default(),
             last_use: LastUse::default(),
+            party: OnceLock::new(),
             parts,
         })
     }
 
+    /// Says under which address browsers see the console, which is what passkeys are bound to. Only the first word counts.
+    pub fn served_at(&self, origin: &str) {
+        if let Some(party) = RelyingParty::new(origin, &self.parts.issuer) {
+            let _ = self.party.set(party);
+        }
+    }
+
     /// Whether passkeys can be used here.
     pub fn has_passkeys(&self) -> bool {
-        self.parts.party.is_some()
+        self.party.get().is_some()
     }
 
     fn now_ms(&self) -> i64 {
@@ -200,7 +210,7 @@ impl Credentials {
     }
 
     fn party(&self) -> Result<&RelyingParty> {
-        self.parts.party.as_ref().ok_or(CredentialError::NoPasskeys)
+        self.party.get().ok_or(CredentialError::NoPasskeys)
     }
 
     fn new_id(&self) -> Result<String> {

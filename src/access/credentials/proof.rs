@@ -110,7 +110,7 @@ impl Credentials {
     /// # Errors
     /// When the catalogue can't be read or there is no randomness.
     pub fn confirm_options(&self, person: &str, session: &str) -> Result<Option<serde_json::Value>> {
-        let Some(party) = &self.parts.party else {
+        let Some(party) = self.party.get() else {
             return Ok(None);
         };
         let known = self

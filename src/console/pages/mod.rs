@@ -1,3 +1,7 @@
 //! The pages, one file each. Every file gives its rows of the table of routes.
 
+pub(super) mod account;
+mod factors;
 pub(super) mod home;
+pub(super) mod join;
+pub(super) mod sign_in;

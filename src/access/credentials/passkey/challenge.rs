@@ -12,8 +12,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// How long a challenge counts, in milliseconds.
+/// How long a challenge to show a passkey counts, in milliseconds.
 pub(super) const VALID_MS: i64 = 5 * 60_000;
+/// How long one to make a passkey counts: somebody may have to think of a password on the same page.
+pub(super) const REGISTER_MS: i64 = 15 * 60_000;
 /// Right answers that are remembered at one time; more than a house's people give in five minutes.
 pub(super) const MAX_USED: usize = 10_000;
 
@@ -34,6 +36,13 @@ pub enum Purpose<'a> {
 }
 
 impl Purpose<'_> {
+    fn valid_ms(&self) -> i64 {
+        match self {
+            Purpose::Register(..) => REGISTER_MS,
+            Purpose::SignIn(_) | Purpose::Confirm(..) => VALID_MS,
+        }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         match self {
             Purpose::SignIn(browser) => [&b"sign in\0"[..], browser].concat(),
@@ -119,7 +128,7 @@ impl Challenges {
         let (signed, issued_ms, tag) = challenge.parts();
         let own = self.tag(signed, purpose);
         let is_ours = bool::from(subtle::ConstantTimeEq::ct_eq(&own.as_ref()[..TAG_BYTES], tag));
-        let is_young = (0..VALID_MS).contains(&now_ms.saturating_sub(issued_ms));
+        let is_young = (0..purpose.valid_ms()).contains(&now_ms.saturating_sub(issued_ms));
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if is_ours && is_young && !used.contains_key(challenge) {
             Ok(())
@@ -135,7 +144,7 @@ impl Challenges {
     pub fn use_up(&self, challenge: &Challenge, now_ms: i64) -> Result<(), PasskeyError> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         if used.len() >= MAX_USED {
-            used.retain(|_, issued_ms| now_ms.saturating_sub(*issued_ms) < VALID_MS);
+            used.retain(|_, issued_ms| now_ms.saturating_sub(*issued_ms) < REGISTER_MS);
         }
         if used.len() >= MAX_USED || used.contains_key(challenge) {
             return Err(PasskeyError::Challenge);
@@ -212,7 +221,7 @@ mod tests {
             Err(PasskeyError::Challenge)
         );
         assert_eq!(
-            challenges.use_up(&next, VALID_MS),
+            challenges.use_up(&next, REGISTER_MS),
             Ok(()),
             "the first one expired"
         );

@@ -4,32 +4,21 @@ mod rebuilt;
 mod sign_in;
 mod tokens;
 
-use super::{passkey::testing::Authenticator, refused::RefusedSignIn, *};
-use crate::{crypto::Identity, custody::testing::TestVault, domain::event::Kind};
+use super::{passkey::testing::Authenticator, testing::Told, *};
+use crate::{custody::testing::TestVault, domain::event::Kind};
 use ring::rand::SystemRandom;
 use serde_json::Value;
-use std::sync::{Mutex, atomic::Ordering};
+use std::sync::atomic::Ordering;
 
 pub(super) const ORIGIN: &str = "https://records.example.com";
 pub(super) const PASSWORD: &str = "a lighthouse keeper's tea";
 pub(super) const STEP_MS: i64 = 30_000;
-
-/// Keeps what it is told.
-#[derive(Default)]
-pub(super) struct Told(pub(super) Mutex<Vec<RefusedSignIn>>);
-
-impl Recorder for Told {
-    fn refused(&self, refused: RefusedSignIn) {
-        self.0.lock().unwrap().push(refused);
-    }
-}
 
 /// A vault with people, and what they prove themselves with.
 pub(super) struct Fixture {
     pub(super) vault: TestVault,
     pub(super) credentials: Credentials,
     pub(super) told: Arc<Told>,
-    _keys: tempfile::TempDir,
 }
 
 /// A person's phone.
@@ -55,30 +44,13 @@ impl Fixture {
     pub(super) fn new() -> Self {
         let vault = TestVault::new();
         vault.user("wang", &["retriever", "approver"], None);
-        let keys = tempfile::tempdir().unwrap();
-        let random: Arc<dyn SecureRandom + Send + Sync> = Arc::new(SystemRandom::new());
-        let staging = StagingKey::create(&keys.path().join("staging.key"), random.as_ref()).unwrap();
         let told = Arc::new(Told::default());
-        let parts = Parts {
-            catalogue: vault.catalogue.clone(),
-            custody: vault.custody.clone(),
-            sealer: Sealer::new(
-                vec![Identity::generate().recipient()],
-                random.clone(),
-                vault.layout.clone(),
-            ),
-            clock: vault.clock.clone(),
-            random,
-            party: RelyingParty::new(ORIGIN, "Muniment"),
-            issuer: "Muniment".to_owned(),
-            refusals: told.clone(),
-        };
-        let credentials = Credentials::new(parts, &staging).unwrap();
+        let credentials = testing::credentials(&vault, told.clone());
+        credentials.served_at(ORIGIN);
         Fixture {
             vault,
             credentials,
             told,
-            _keys: keys,
         }
     }
 

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     catalog::Writer,
     config::{Config, IngestConfig, InspectConfig, KeysConfig, SshConfig, VaultConfig},
+    crypto::Identity,
     custody::rebuild::{self, Rebuilt},
     inspect::testing::Passes,
     server::VaultHandle,
@@ -83,11 +84,12 @@ impl Lasting {
             sealer: handle.sealer.clone(),
             clock: handle.clock.clone(),
             random: handle.random.clone(),
-            party: RelyingParty::new(ORIGIN, "Muniment"),
             issuer: "Muniment".to_owned(),
             refusals: Arc::new(Told::default()),
         };
-        Credentials::new(parts, &handle.ingest.staging_key).unwrap()
+        let credentials = Credentials::new(parts, &handle.ingest.staging_key).unwrap();
+        credentials.served_at(ORIGIN);
+        credentials
     }
 
     /// Every row of every table about credentials, as text.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::access::credentials::{
     device::Devices,
-    refused::{RefusalQueue, Why},
+    refused::{RefusalQueue, RefusedSignIn, Why},
 };
 
 #[test]
