@@ -93,7 +93,7 @@ pub fn malware(signature: &str) -> Finding {
     fixed(Code::Malware, Severity::Reject, signature)
 }
 
-/// The finding for a file that is larger than the malware scanner takes.
+/// The finding for a file that is beyond a limit of the malware scanner.
 pub fn malware_not_scanned() -> Finding {
     fixed(Code::MalwareNotScanned, Severity::Review, "not scanned")
 }
