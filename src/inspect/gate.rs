@@ -36,7 +36,7 @@ pub enum Seen {
     Failed(String),
     /// The malware scanner knows it. For an engineer: the signature's name.
     Malware(String),
-    /// Facts, but it is larger than the malware scanner takes.
+    /// Facts, but it is beyond a limit of the malware scanner.
     NotScanned(Box<Report>),
 }
 

@@ -32,22 +32,16 @@ pub fn judge(report: &Report, doctype: &DocumentType) -> Vec<Finding> {
     hits.least(Rule::SmallestBytes, report.size_bytes, "", |bytes| {
         format!("{bytes} bytes")
     });
+    let told = |code| report.faults.iter().any(|fault| fault.code == code);
     if let Some(media) = &report.media {
-        hits.media(
-            media,
-            "",
-            report
-                .faults
-                .iter()
-                .any(|fault| fault.code == FaultCode::DecodeError),
-        );
+        hits.media(media, "", told(FaultCode::DecodeError));
     }
     if let Some(scan) = &report.scan {
         hits.scan(scan, "");
         hits.page_count(u64::from(scan.page_count));
     }
     if let Some(bundle) = &report.bundle {
-        hits.bundle(bundle);
+        hits.bundle(bundle, told(FaultCode::MemberUnknown));
     }
     if !is_described(report, doctype.kind) && !report.faults.iter().any(|fault| explains(fault.code)) {
         hits.add(
@@ -93,7 +87,7 @@ pub fn malware(signature: &str) -> Finding {
     fixed(Code::Malware, Severity::Reject, signature)
 }
 
-/// The finding for a file that is larger than the malware scanner takes.
+/// The finding for a file that is beyond a limit of the malware scanner.
 pub fn malware_not_scanned() -> Finding {
     fixed(Code::MalwareNotScanned, Severity::Review, "not scanned")
 }

@@ -126,7 +126,7 @@ impl Inspector for Workers {
             return Ok(Seen::Malware(signature));
         }
         match self.report(source, size_bytes, ext) {
-            Ok(report) if scanned == Scanned::TooLarge => Ok(Seen::NotScanned(Box::new(report))),
+            Ok(report) if scanned == Scanned::Beyond => Ok(Seen::NotScanned(Box::new(report))),
             Ok(report) => Ok(Seen::Report(Box::new(report))),
             Err(WorkerError::Failed(detail)) => Ok(Seen::Failed(detail.chars().take(MAX_TEXT).collect())),
             Err(error) => Err(Unavailable::Inspector(error.to_string())),

@@ -23,4 +23,5 @@ mod memory;
 mod playback;
 mod rebuild;
 mod sandbox;
+mod scanner;
 mod second_opinion;

@@ -21,7 +21,10 @@ pub(crate) struct Timeline {
     reordered: bool,
     first_ms: Option<i64>,
     end_ms: i64,
-    next_ms: Option<i64>,
+    /// The packet before: when it was, and its length, 0 where it states none.
+    before: Option<(i64, i64)>,
+    /// The last step forward.
+    step_ms: Option<i64>,
     /// The first ones.
     pub(crate) jumps: Vec<Jump>,
     /// All of them.
@@ -37,7 +40,8 @@ impl Timeline {
             reordered,
             first_ms: None,
             end_ms: 0,
-            next_ms: None,
+            before: None,
+            step_ms: None,
             jumps: Vec::new(),
             jump_count: 0,
         }
@@ -55,16 +59,31 @@ impl Timeline {
         let Some(at_ms) = in_order else {
             return;
         };
-        if let Some(next) = self.next_ms {
-            let by_ms = at_ms.saturating_sub(next);
-            if by_ms >= self.least_gap_ms || by_ms <= -LEAST_BACK_MS.max(2 * duration_ms) {
-                self.jump_count = self.jump_count.saturating_add(1);
-                if self.jumps.len() < MAX_JUMPS {
-                    self.jumps.push(Jump { at_ms: next, by_ms });
-                }
+        let Some((from_ms, length_ms)) = self.before.replace((at_ms, duration_ms)) else {
+            return;
+        };
+        let step_ms = at_ms.saturating_sub(from_ms);
+        let usual_ms = self.step_ms;
+        if step_ms > 0 {
+            self.step_ms = Some(step_ms);
+        }
+        // A packet that states no length (some writers of ASF put seconds into one) is as long as the one before it was;
+        // of the first nothing is known.
+        let length_ms = match length_ms {
+            0 => usual_ms.unwrap_or(step_ms).min(step_ms.max(0)),
+            stated => stated,
+        };
+        let next_ms = from_ms.saturating_add(length_ms);
+        let by_ms = at_ms.saturating_sub(next_ms);
+        if by_ms >= self.least_gap_ms || by_ms <= -LEAST_BACK_MS.max(duration_ms.saturating_mul(2)) {
+            self.jump_count = self.jump_count.saturating_add(1);
+            if self.jumps.len() < MAX_JUMPS {
+                self.jumps.push(Jump {
+                    at_ms: next_ms,
+                    by_ms,
+                });
             }
         }
-        self.next_ms = Some(at_ms.saturating_add(duration_ms));
     }
 
     /// Begin of the first packet shown.
@@ -72,15 +91,18 @@ impl Timeline {
         self.first_ms
     }
 
-    /// End of the last one.
+    /// End of the last one; where it states no length, it is as long as the step before it.
     pub(crate) fn end_ms(&self) -> i64 {
-        self.end_ms
+        match self.before {
+            Some((_, 0)) => self.end_ms.saturating_add(self.step_ms.unwrap_or(0)),
+            _ => self.end_ms,
+        }
     }
 
     /// From begin to end.
     pub(crate) fn length_ms(&self) -> i64 {
         self.first_ms
-            .map_or(0, |first| self.end_ms.saturating_sub(first).max(0))
+            .map_or(0, |first| self.end_ms().saturating_sub(first).max(0))
     }
 }
 
@@ -136,6 +158,26 @@ mod tests {
                 by_ms: 2_800
             }]
         );
+    }
+
+    #[test]
+    fn packets_without_a_length_are_as_long_as_the_ones_before() {
+        let of = |times: &[i64]| {
+            let mut timeline = Timeline::new(1_000, false);
+            for &time in times {
+                timeline.packet(Some(time), Some(time), 0);
+            }
+            (timeline.length_ms(), timeline.jumps)
+        };
+        assert_eq!(of(&[0, 2_048]), (4_096, vec![]), "two seconds a packet");
+        assert_eq!(of(&[0, 2_048, 4_096, 6_144]), (8_192, vec![]));
+        let jump = |at_ms, by_ms| vec![Jump { at_ms, by_ms }];
+        assert_eq!(of(&[0, 40, 80, 5_080, 5_120]), (5_160, jump(120, 4_960)));
+        assert_eq!(
+            of(&[0, 2_048, 4_096, 10_240, 12_288]),
+            (14_336, jump(6_144, 4_096))
+        );
+        assert_eq!(of(&[0, 2_048, 4_096, 1_000, 3_048]).1, jump(4_096, -3_096));
     }
 
     #[test]

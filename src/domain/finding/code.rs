@@ -99,7 +99,7 @@ pub enum Code {
     InspectionFailed,
     /// A malware scanner named something.
     Malware,
-    /// Larger than the malware scanner takes.
+    /// Beyond a limit of the malware scanner.
     MalwareNotScanned,
 }
 

@@ -37,6 +37,10 @@ pub(super) fn walk(w: &mut Window) -> Result<(), Stop> {
         return Err(Stop::truncated("the media data (mdat)", "媒体数据（mdat）"));
     }
     let moov_children = children(w, moov)?;
+    // QuickTime could store its index compressed (QuickTime File Format, "Compressed Movie Resources").
+    if moov_children.iter().any(|child| child.kind == *b"cmov") {
+        return Err(Stop::too_complex());
+    }
     let mut tracks = 0;
     for trak in moov_children.iter().filter(|child| child.kind == *b"trak") {
         tracks += 1;

@@ -4,6 +4,8 @@ use super::window::{Stop, Window, le};
 
 const MAX_CHUNKS: usize = 10_000;
 const AVIF_HASINDEX: u64 = 0x10;
+/// What a WAVE's header may count too little: `fmt `, `fact` and their like.
+const MAX_MISCOUNT_BYTES: u64 = 128;
 
 /// One chunk; for `LIST` and `RIFF`, `kind` is the type inside and `start` stands behind it.
 #[derive(Clone, Copy)]
@@ -26,13 +28,13 @@ pub(super) fn walk(w: &mut Window) -> Result<(), Stop> {
             return Err(Stop::not_finished("the size in the header", "文件头中的大小"));
         }
         w.require(Some(riff.end), "part of the data", "部分数据")?;
-        match (segment, &riff.kind) {
+        let end = match (segment, &riff.kind) {
             (0, b"WAVE") => wave(w, riff)?,
-            (0, _) => avi(w, riff)?,
-            (_, b"AVIX") => {}
+            (0, _) => avi(w, riff).map(|()| riff.end)?,
+            (_, b"AVIX") => riff.end,
             _ => return w.finish_at(at),
-        }
-        at = riff.end + (declared & 1);
+        };
+        at = end + (declared & 1);
         if w.size().saturating_sub(at) < 12 {
             return w.finish_at(at);
         }
@@ -73,7 +75,20 @@ fn chunks(w: &mut Window, parent: Chunk) -> Result<Vec<Chunk>, Stop> {
     Ok(found)
 }
 
-fn wave(w: &mut Window, riff: Chunk) -> Result<(), Stop> {
+/// Where its last chunk ends. Writers forget parts of their own header when they count, so that the last chunk ends behind
+/// the whole: nothing is lost by that while the file has all of it.
+fn wave(w: &mut Window, mut riff: Chunk) -> Result<u64, Stop> {
+    let mut at = riff.start;
+    for _ in 0..MAX_CHUNKS {
+        if riff.end.saturating_sub(at) < 8 {
+            break;
+        }
+        let child = chunk(w, at)?;
+        if child.end > riff.end && child.end - riff.end <= MAX_MISCOUNT_BYTES {
+            riff.end = w.require(Some(child.end), "the sound data", "音频数据")?;
+        }
+        at = child.end + (child.end - at) % 2;
+    }
     let parts = chunks(w, riff)?;
     let has = |kind: &[u8; 4]| {
         parts
@@ -81,7 +96,7 @@ fn wave(w: &mut Window, riff: Chunk) -> Result<(), Stop> {
             .any(|part| part.kind == *kind && part.end > part.start)
     };
     if has(b"fmt ") && has(b"data") {
-        Ok(())
+        Ok(riff.end)
     } else {
         Err(Stop::truncated("the sound data", "音频数据"))
     }

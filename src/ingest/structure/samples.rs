@@ -198,6 +198,26 @@ pub(super) fn wav() -> Vec<u8> {
     )
 }
 
+/// The same by a writer that forgot the two bytes of an extended `fmt ` when it counted.
+pub(super) fn wav_miscounted() -> Vec<u8> {
+    let mut bytes = list(
+        b"RIFF",
+        b"WAVE",
+        &[chunk(b"fmt ", &[1; 18]), chunk(b"data", &[2; 40])].concat(),
+    );
+    bytes[4] -= 2;
+    bytes
+}
+
+/// A QuickTime movie whose index is compressed.
+pub(super) fn mov_compressed_index() -> Vec<u8> {
+    let compressed = boxed(
+        b"cmov",
+        &[boxed(b"dcom", b"zlib"), boxed(b"cmvd", &[0; 40])].concat(),
+    );
+    [boxed(b"moov", &compressed), boxed(b"mdat", &[0x55; 100])].concat()
+}
+
 pub(super) fn asf() -> Vec<u8> {
     let object = |id: &[u8; 16], content: &[u8]| {
         [id.as_slice(), &(content.len() as u64 + 24).to_le_bytes(), content].concat()

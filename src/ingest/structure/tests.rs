@@ -15,6 +15,7 @@ fn bounded() -> Vec<(&'static str, &'static str, Vec<u8>)> {
         ("avi", "avi", samples::avi(false)),
         ("avi, OpenDML", "avi", samples::avi(true)),
         ("wav", "wav", samples::wav()),
+        ("wav, miscounted", "wav", samples::wav_miscounted()),
         ("asf", "wmv", samples::asf()),
         ("jpeg", "jpg", samples::jpeg()),
         ("tiff, little-endian", "tif", samples::tiff(true, false, false)),
@@ -54,6 +55,11 @@ fn code(bytes: &[u8], ext: &str) -> &'static str {
             reason.code
         }
     }
+}
+
+#[test]
+fn an_index_that_is_compressed_is_no_damage() {
+    assert_eq!(code(&samples::mov_compressed_index(), "mov"), "too_complex");
 }
 
 #[test]

@@ -28,7 +28,8 @@ impl Hits<'_> {
         self.most(Rule::MostPages, pages, "", shown);
     }
 
-    pub(super) fn bundle(&mut self, bundle: &Bundle) {
+    /// Holds a bundle against the type. `unknown_told`: it has members of a kind that isn't inspected.
+    pub(super) fn bundle(&mut self, bundle: &Bundle, unknown_told: bool) {
         if bundle.member_count == 0 {
             self.set(Code::Empty, "", "0 files", "≥ 1");
         }
@@ -42,6 +43,11 @@ impl Hits<'_> {
             if let Some(media) = &member.media {
                 self.media(media, &name, false);
             }
+        }
+        // Texts and checksums alone. Of what nobody here knows the kind there is a finding already.
+        let only_texts = bundle.members.iter().all(|member| member.container == "unknown");
+        if bundle.member_count > 0 && only_texts && !unknown_told {
+            self.set(Code::Empty, "", "neither page nor recording", "≥ 1");
         }
         self.page_count(pages);
     }

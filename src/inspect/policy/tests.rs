@@ -437,6 +437,20 @@ fn the_members_of_a_bundle_are_judged_and_named() {
             ("no_audio", Severity::Review, "v.mp4")
         ]
     );
+    let note = Member {
+        name: "说明.txt".to_owned(),
+        container: "unknown".to_owned(),
+        ..Member::default()
+    };
+    report.bundle = Some(Bundle {
+        member_count: 1,
+        members: vec![note],
+    });
+    let code = |report: &Report| found(report, "ABND").remove(0).code;
+    assert_eq!(code(&report), "empty", "a note isn't evidence");
+    report.fault(Fault::new(FaultCode::MemberUnknown, "of a kind that isn't inspected").in_member("a.dav"));
+    assert_eq!(code(&report), "member_unknown");
+    report.faults.clear();
     report.bundle = Some(Bundle::default());
     assert_eq!(found(&report, "ABND")[0].code, "empty");
 }

@@ -435,8 +435,8 @@ fn what(code: Code, kind: Option<Kind>) -> (&'static str, &'static str, Mend) {
             ),
         ),
         Code::MalwareNotScanned => (
-            "The file is larger than the malware scanner takes, so it wasn't scanned.",
-            "文件超过恶意软件扫描的大小上限，未扫描。",
+            "The file is beyond a limit of the malware scanner (size, files inside, time), so it wasn't scanned wholly.",
+            "文件超出恶意软件扫描的限制（大小、内含文件数或时间），未能完整扫描。",
             So(
                 "Nothing needs to be done at the branch; a reviewer decides.",
                 "营业部无需处理，由复核人员决定。",

@@ -72,16 +72,24 @@ pub(super) fn jpeg(bytes: &[u8]) -> Option<Fault> {
 
 /// A hole in CCITT Group 4 data. Zeros behind the end-of-block code are padding.
 pub(super) fn group4(data: &[u8]) -> Option<Fault> {
-    let found = run(data, MOST_CODE_ZEROS)?;
-    let padding = found.0 + found.1 == data.len() && ends_a_block(&data[..found.0]);
-    (!padding).then(|| hole(found.0, found.1))
+    let used = without_zeros(data);
+    let data = if ends_a_block(used) { used } else { data };
+    run(data, MOST_CODE_ZEROS).map(|found| hole(found.0, found.1))
 }
 
 /// A hole in LZW data: zeros are a byte 0 again and again, for which an encoder has longer codes at once.
 pub(super) fn lzw(data: &[u8]) -> Option<Fault> {
     // Behind the end code, one strip in a row of others may be padded.
-    let found = run(data, MOST_CODE_ZEROS)?;
-    (found.0 + found.1 < data.len()).then(|| hole(found.0, found.1))
+    run(without_zeros(data), MOST_CODE_ZEROS).map(|found| hole(found.0, found.1))
+}
+
+/// Up to the last byte that isn't zero.
+fn without_zeros(data: &[u8]) -> &[u8] {
+    let used = data
+        .iter()
+        .rposition(|&byte| byte != 0)
+        .map_or(0, |last| last + 1);
+    &data[..used]
 }
 
 fn hole(at: usize, length: usize) -> Fault {

@@ -1,8 +1,9 @@
 //! PDF: opened, searched for actions and attachments, every page's images decoded.
 //!
 //! `hayro` reads the document forgivingly, as viewers do; `lopdf` says whether its cross-reference table is as written (its
-//! strict mode refuses good documents of other makers, so it isn't a judge of anything else). A page is interpreted on a device of ours ([`device`]) that decodes what is drawn and keeps a measure of it. Only a page whose
-//! images are blank (or that has none) and that has marks besides is drawn, small, to see whether the marks can be seen.
+//! strict mode refuses good documents of other makers, so it isn't a judge of anything else). A page is interpreted on a
+//! device of ours ([`device`]) that decodes what is drawn and keeps a measure of it. Only a page whose images are blank, each
+//! by itself, and that is more than one such image is drawn, small, to see whether anything can be seen.
 
 mod active;
 mod device;
@@ -97,16 +98,33 @@ pub(super) fn inspect(bytes: Vec<u8>, budget: &mut Budget) -> Seen {
 /// Whether arrays and dictionaries open one right inside the other without end: parsers follow them on the stack. Other
 /// ways to nest end in the sandbox.
 fn nested_too_deep(bytes: &[u8]) -> bool {
-    let mut open = 0;
-    bytes.iter().any(|&byte| {
+    let (mut at, mut open) = (0, 0);
+    let mut streams_end = true;
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
         match byte {
             b'[' | b'<' => open += 1,
+            // What lies in a stream isn't objects: uncompressed pixels may well be rows of brackets.
+            b's' if streams_end
+                && matches!(bytes[at..], [b't', b'r', b'e', b'a', b'm', b'\r' | b'\n', ..]) =>
+            {
+                let end = bytes[at..].windows(END.len()).position(|window| window == END);
+                streams_end = end.is_some();
+                at += end.map_or(0, |end| end + END.len());
+                open = 0;
+            }
             byte if byte.is_ascii_whitespace() => {}
             _ => open = 0,
         }
-        open > MAX_NESTING
-    })
+        if open > MAX_NESTING {
+            return true;
+        }
+    }
+    false
 }
+
+/// What ends a stream.
+const END: &[u8] = b"endstream";
 
 /// Why the cross-reference table can't be used as it stands; nothing when it can, or when a password is in the way.
 fn index_trouble(bytes: &[u8]) -> Option<String> {
@@ -182,7 +200,10 @@ fn look_at(
     // An image that couldn't be judged is not called blank.
     seen.page.blank = if !seen.faults.is_empty() || seen.inked {
         false
-    } else if seen.marks && drawable {
+    } else if seen.single && !seen.marks {
+        true
+    } else if (seen.marks || seen.images) && drawable {
+        // A strip of a page (PCLm has sixteen rows in one) or a patch may have nothing on it that stands out from itself.
         drawn_blank(page, (width, height), &settings)
     } else {
         !seen.marks

@@ -153,6 +153,23 @@ fn pages_that_are_blank_small_or_coarse() {
 }
 
 #[test]
+fn pages_in_strips_are_judged_as_a_whole() {
+    let page = Page::default();
+    let blank = Page { blank: true, ..page };
+    let strips = |page| Pdf::in_strips(page, 16).bytes();
+    run_matrix(&[
+        case("in strips", "pdf", strips(page), "accepted", &[]),
+        case(
+            "in strips, blank",
+            "pdf",
+            strips(blank),
+            "rejected",
+            &["blank_page"],
+        ),
+    ]);
+}
+
+#[test]
 fn documents_with_more_than_pages() {
     let page = Page::default();
     let mut scripted = Pdf::scanned(&[page]);

@@ -62,6 +62,44 @@ impl Pdf {
         document
     }
 
+    /// One page that lies in it as many images, each of so many rows, uncompressed: how printers' PCLm stores scans.
+    pub fn in_strips(page: Page, rows: usize) -> Self {
+        let grey = page.grey();
+        let strips: Vec<&[u8]> = grey.chunks(page.width as usize * rows).collect();
+        let mut document = Pdf {
+            objects: vec![
+                b"<< /Type /Catalog /Pages 2 0 R >>".to_vec(),
+                b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>".to_vec(),
+            ],
+            trailer: String::new(),
+        };
+        let points = |pixels: usize| pixels as f64 * 72.0 / f64::from(page.dpi);
+        let (wide, high) = (points(page.width as usize), points(page.height as usize));
+        let (mut names, mut drawn, mut top) = (String::new(), String::new(), high);
+        for (number, strip) in strips.iter().enumerate() {
+            let tall = points(strip.len() / page.width as usize);
+            top -= tall;
+            names += &format!("/S{number} {} 0 R ", 5 + number);
+            drawn += &format!("q {wide:.3} 0 0 {tall:.3} 0 {top:.3} cm /S{number} Do Q\n");
+        }
+        document.object(format!(
+            "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {wide:.2} {high:.2}] /Contents 4 0 R \
+             /Resources << /XObject << {names} >> >> >>"
+        ));
+        document.stream("", drawn.as_bytes());
+        for strip in strips {
+            let (width, height) = (page.width, strip.len() / page.width as usize);
+            document.stream(
+                &format!(
+                    "/Type /XObject /Subtype /Image /Width {width} /Height {height} /BitsPerComponent 8 \
+                     /ColorSpace /DeviceGray"
+                ),
+                strip,
+            );
+        }
+        document
+    }
+
     /// Adds an object; gives its number.
     pub fn object(&mut self, body: impl Into<Vec<u8>>) -> usize {
         self.objects.push(body.into());

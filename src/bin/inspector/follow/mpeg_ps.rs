@@ -23,7 +23,7 @@ impl Rules for MpegPs {
                 _ => Step::Next(14 + u64::from(head[13] & 7)),
             },
             [0, 0, 1, 0xB9, ..] => Step::Next(4),
-            [0, 0, 1, 0xBB..=0xFF] => Step::Need(6),
+            [0, 0, 1, 0xBB..=0xFF, ..] if head.len() < 6 => Step::Need(6),
             [0, 0, 1, 0xBB..=0xFF, ..] => Step::Next(6 + be(&head[4..6])),
             _ => Step::Lost,
         }

@@ -5,14 +5,68 @@
 const MOST_LEFT: usize = 8;
 const TABLES: usize = 4;
 
-/// What a Huffman code stands for, by the next sixteen bits: its length, then the symbol. Length 0 is no code.
-type Codes = Vec<(u8, u8)>;
+/// Bits of a code that a table answers at once. Such a table is small: a hostile file may define one every few bytes.
+const SHORT_BITS: u8 = 8;
+
+/// What Huffman codes stand for.
+struct Codes {
+    /// By the next [`SHORT_BITS`] bits: a code's length and its symbol. Length 0 is no code, or a longer one.
+    short: [(u8, u8); 1 << SHORT_BITS],
+    /// Longer ones by length: the next sixteen bits of the first and behind the last, and where their symbols begin.
+    long: Vec<(u8, usize, usize, usize)>,
+    symbols: Vec<u8>,
+}
+
+impl Codes {
+    /// Codes are given out from zero upwards, the shortest first (ITU-T T.81, annex C).
+    fn new(counts: &[u8], symbols: &[u8]) -> Self {
+        let mut codes = Codes {
+            short: [(0, 0); 1 << SHORT_BITS],
+            long: Vec::new(),
+            symbols: symbols.to_vec(),
+        };
+        let (mut given, mut next) = (0, 0usize);
+        for (&count, length) in counts.iter().zip(1u8..=16) {
+            let span = 1usize << (16 - length);
+            // More than there is room for are none.
+            let count = usize::from(count)
+                .min(((1 << 16) - next) / span)
+                .min(symbols.len() - given);
+            let end = next + count * span;
+            if length > SHORT_BITS {
+                if count > 0 {
+                    codes.long.push((length, next, end, given));
+                }
+            } else {
+                let cells = span >> (16 - SHORT_BITS);
+                let first = next >> (16 - SHORT_BITS);
+                for (at, &symbol) in symbols[given..given + count].iter().enumerate() {
+                    codes.short[first + at * cells..first + (at + 1) * cells].fill((length, symbol));
+                }
+            }
+            (given, next) = (given + count, end);
+        }
+        codes
+    }
+
+    /// Length and symbol of the code that sixteen bits begin with.
+    fn find(&self, bits: usize) -> Option<(u8, u8)> {
+        match self.short.get(bits >> (16 - SHORT_BITS)) {
+            Some(&(length @ 1.., symbol)) => Some((length, symbol)),
+            _ => self.long.iter().find_map(|&(length, first, end, given)| {
+                let at = bits.checked_sub(first)? >> (16 - length);
+                let symbol = self.symbols.get(given + at).filter(|_| bits < end)?;
+                Some((length, *symbol))
+            }),
+        }
+    }
+}
 
 /// Tables of codes, and what the frame and the restart interval say.
 #[derive(Default)]
 pub(super) struct Picture {
-    dc: [Codes; TABLES],
-    ac: [Codes; TABLES],
+    dc: [Option<Codes>; TABLES],
+    ac: [Option<Codes>; TABLES],
     size: (u32, u32),
     /// Identifier, blocks across and down in a unit.
     components: Vec<(u8, u32, u32)>,
@@ -45,21 +99,8 @@ impl Picture {
     /// DHT: one table.
     pub(super) fn define(&mut self, id: u8, counts: &[u8], values: &[u8]) {
         let tables = if id >> 4 == 0 { &mut self.dc } else { &mut self.ac };
-        let Some(table) = tables.get_mut(usize::from(id & 15)) else {
-            return;
-        };
-        table.clear();
-        table.resize(1 << 16, (0, 0));
-        let (mut values, mut next) = (values.iter(), 0usize);
-        for (&count, length) in counts.iter().zip(1u8..=16) {
-            let span = 1usize << (16 - length);
-            for _ in 0..count {
-                let Some((&value, codes)) = values.next().zip(table.get_mut(next..next + span)) else {
-                    return;
-                };
-                codes.fill((length, value));
-                next += span;
-            }
+        if let Some(table) = tables.get_mut(usize::from(id & 15)) {
+            *table = Some(Codes::new(counts, values));
         }
     }
 
@@ -109,11 +150,8 @@ impl Picture {
         let mut units = u64::from(width.div_ceil(8 * largest.0)) * u64::from(height.div_ceil(8 * largest.1));
         for part in parts.chunks_exact(2) {
             let &(_, across, down) = self.components.iter().find(|known| known.0 == part[0])?;
-            let dc = self.dc.get(usize::from(part[1] >> 4))?;
-            let ac = self.ac.get(usize::from(part[1] & 15))?;
-            if dc.is_empty() || ac.is_empty() {
-                return None;
-            }
+            let dc = self.dc.get(usize::from(part[1] >> 4))?.as_ref()?;
+            let ac = self.ac.get(usize::from(part[1] & 15))?.as_ref()?;
             let in_unit = if count == 1 {
                 let side = |pixels: u32, part: u32, whole: u32| (pixels * part).div_ceil(whole).div_ceil(8);
                 units = u64::from(side(width, across, largest.0)) * u64::from(side(height, down, largest.1));
@@ -204,13 +242,9 @@ impl<'a> Bits<'a> {
             self.fill();
         }
         let next = (self.held >> (self.count - 16) & 0xFFFF) as usize;
-        match codes.get(next) {
-            Some(&(length @ 1.., symbol)) => {
-                self.take(u32::from(length))?;
-                Ok(symbol)
-            }
-            _ => Err(Wrong::NoCode),
-        }
+        let (length, symbol) = codes.find(next).ok_or(Wrong::NoCode)?;
+        self.take(u32::from(length))?;
+        Ok(symbol)
     }
 
     fn block(&mut self, dc: &Codes, ac: &Codes) -> Result<(), Wrong> {
@@ -265,5 +299,36 @@ impl<'a> Bits<'a> {
             bytes += 1;
         }
         bytes + usize::from(rest.last().is_some_and(|&byte| byte != 0xFF))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_of_all_lengths_are_found() {
+        // One code of each length: 0, 10, 110, ... and fifteen ones before a zero.
+        let symbols: Vec<u8> = (1..=16).collect();
+        let codes = Codes::new(&[1; 16], &symbols);
+        for length in 1..=16u8 {
+            let bits = 0xFFFF_usize & !((1 << (16 - length)) - 1) & !(1 << (16 - length));
+            assert_eq!(codes.find(bits), Some((length, length)), "{bits:016b}");
+            let filled = bits | ((1 << (16 - length)) - 1);
+            assert_eq!(codes.find(filled), Some((length, length)), "{filled:016b}");
+        }
+        assert_eq!(codes.find(0xFFFF), None, "all ones is no code");
+    }
+
+    #[test]
+    fn tables_that_promise_more_than_there_is_room_for_hold_what_fits() {
+        let codes = Codes::new(&[255; 16], &[7; 255]);
+        assert_eq!((codes.find(0), codes.find(0xFFFF)), (Some((1, 7)), Some((1, 7))));
+        let short_of_symbols = Codes::new(&[0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[9]);
+        assert_eq!(
+            (short_of_symbols.find(0), short_of_symbols.find(0x4000)),
+            (Some((2, 9)), None)
+        );
+        assert_eq!(Codes::new(&[0; 16], &[]).find(0), None);
     }
 }

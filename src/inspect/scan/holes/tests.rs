@@ -62,12 +62,15 @@ fn zeros_in_group_4_are_a_hole_unless_they_are_padding() {
     );
     let lost_end = [&data[..100], &[0; 60]].concat();
     assert!(group4(&lost_end).is_some());
+    let holed_and_padded = [&data[..50], &[0; 40], &data[50..], &[0; 60]].concat();
+    assert!(group4(&holed_and_padded).is_some(), "more padding than hole");
 }
 
 #[test]
 fn zeros_in_lzw_are_a_hole_unless_they_are_padding() {
     assert_eq!(lzw(&[&[0x80; 9][..], &[0; 40]].concat()), None);
     assert!(lzw(&[&[0x80; 9][..], &[0; 40], &[1]].concat()).is_some());
+    assert!(lzw(&[&[0x80; 9][..], &[0; 40], &[1], &[0; 60]].concat()).is_some());
 }
 
 #[test]

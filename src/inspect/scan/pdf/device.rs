@@ -47,6 +47,10 @@ pub(super) struct Seen {
     pub(super) faults: Vec<Fault>,
     /// An image has something on it.
     pub(super) inked: bool,
+    /// There are images.
+    pub(super) images: bool,
+    /// One image is the page.
+    pub(super) single: bool,
     /// Text, lines or areas are drawn.
     pub(super) marks: bool,
 }
@@ -106,6 +110,8 @@ impl<'b> Probe<'b> {
             page,
             faults,
             inked: self.placed.iter().any(|image| !image.measured.blank),
+            single: self.placed.len() == 1 && covered >= area.area() / 2.0,
+            images: !self.placed.is_empty(),
             marks: self.marks,
         }
     }
