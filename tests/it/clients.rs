@@ -333,11 +333,11 @@ fn two_thousand_small_files() {
     let vault = TestVault::serving();
     for number in 0..2_000u64 {
         let name = format!(
-            "many/000100012345_20260728_F{:05}_IDF_{:02}.jpg",
+            "many/000100012345_20260728_F{:05}_PHOTO_{:02}.jpg",
             number / 20,
             number % 20 + 1
         );
-        vault.file(name, &media::jpeg(4_000, 6_000 + number));
+        vault.file(name, &media::photo(4_000, 6_000 + number));
     }
     vault
         .sftp(
@@ -345,7 +345,7 @@ fn two_thousand_small_files() {
             &format!("put {}/* /inbox/", vault.home.join("files/many").display()),
         )
         .ok();
-    let name = "000100012345_20260728_F00099_IDF_20.jpg";
+    let name = "000100012345_20260728_F00099_PHOTO_20.jpg";
     let path = vault.home.join("files/many").join(name);
     vault.assert_accepted(CLERK, name, &path);
     assert_eq!(vault.evidence().len(), 2_000);
@@ -358,7 +358,7 @@ fn two_thousand_small_files() {
     let rows = vault
         .summary(CLERK)
         .lines()
-        .filter(|line| line.contains("_IDF_"))
+        .filter(|line| line.contains("_PHOTO_"))
         .count();
     assert_eq!(rows, 2_000, "the day's summary has a line for each");
     vault.assert_sound();

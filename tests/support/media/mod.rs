@@ -10,7 +10,7 @@ pub mod page;
 pub mod recording;
 
 pub use document::{pdf, zip};
-pub use page::{jpeg, png, tiff};
+pub use page::{jpeg, photo, png, tiff};
 pub use recording::{avi, mkv, mp4, mp4_file, mp4_index_last};
 
 /// A small generator with a seed (SplitMix64): the same seed, the same bytes, on every machine.
