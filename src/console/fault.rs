@@ -9,6 +9,7 @@ use super::{
     words::{Lang, Words},
 };
 use crate::{
+    access::refusal::{AccessError, Refusal},
     catalog::CatalogueError,
     domain::{id::new_id, random::RandomError},
 };
@@ -31,6 +32,12 @@ pub enum Fault {
     /// The person may not: why.
     #[error("denied")]
     Denied(Words),
+    /// The access desk says no: why.
+    #[error("{}", .0.id())]
+    Refused(Refusal),
+    /// A stored object isn't what was sealed: which, and where.
+    #[error("damaged: {0}")]
+    Damaged(String),
     /// It wasn't sent from a page of ours, or from one that is too old.
     #[error("the request wasn't sent from a page of this console")]
     Forged,
@@ -70,6 +77,8 @@ impl Fault {
             Fault::SignedOut => StatusCode::UNAUTHORIZED,
             Fault::Denied(_) | Fault::Forged => StatusCode::FORBIDDEN,
             Fault::NotFound => StatusCode::NOT_FOUND,
+            Fault::Refused(refusal) => status(*refusal),
+            Fault::Damaged(_) => status(Refusal::Damaged),
             Fault::Method => StatusCode::METHOD_NOT_ALLOWED,
             Fault::TooSlow => StatusCode::REQUEST_TIMEOUT,
             Fault::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -87,6 +96,8 @@ impl Fault {
             Fault::Denied(_) => "denied",
             Fault::Forged => "forged",
             Fault::NotFound => "not_found",
+            Fault::Refused(refusal) => refusal.id(),
+            Fault::Damaged(_) => Refusal::Damaged.id(),
             Fault::Method => "method_not_allowed",
             Fault::TooSlow => "too_slow",
             Fault::TooLarge(_) => "too_large",
@@ -100,6 +111,8 @@ impl Fault {
         match self {
             Fault::BadRequest(_) => lang.of("请求无法处理", "This request makes no sense"),
             Fault::SignedOut => lang.of("请先登录", "Please sign in"),
+            Fault::Refused(refusal) => refused_heading(*refusal, lang),
+            Fault::Damaged(_) => refused_heading(Refusal::Damaged, lang),
             Fault::Denied(_) => lang.of("您无权进行此操作", "You may not do this"),
             Fault::Forged => lang.of("页面已失效", "This page is out of date"),
             Fault::NotFound => lang.of("页面不存在", "There is nothing here"),
@@ -115,6 +128,11 @@ impl Fault {
     fn explanation(&self, lang: Lang) -> String {
         match self {
             Fault::BadRequest(words) | Fault::Denied(words) => words.of(lang).to_owned(),
+            Fault::Refused(refusal) => lang.of(refusal.zh(), refusal.en()).to_owned(),
+            Fault::Damaged(what) => {
+                let said = lang.of(Refusal::Damaged.zh(), Refusal::Damaged.en());
+                format!("{said} ({what})")
+            }
             Fault::SignedOut => lang.of("登录后才能访问。", "This is for people who are signed in.").to_owned(),
             Fault::Forged => lang
                 .of(
@@ -156,6 +174,7 @@ impl Fault {
     pub(super) fn answer(&self, console: &Console, frame: &Frame, route: &str, is_api: bool) -> Response {
         let incident = match self {
             Fault::Internal(error) => Some(incident(console, route, error.as_ref())),
+            Fault::Damaged(what) => Some(incident(console, route, what)),
             _ => None,
         };
         let explanation = self.explanation(frame.lang);
@@ -180,12 +199,12 @@ impl Fault {
             };
             (self.status(), page(frame, heading, &body)).into_response()
         };
-        if let Fault::TooMany(_) | Fault::Busy = self {
-            let seconds = if let Fault::TooMany(seconds) = self {
-                *seconds
-            } else {
-                RETRY_SECONDS
-            };
+        let wait = match self {
+            Fault::TooMany(seconds) => Some(*seconds),
+            Fault::Busy | Fault::Refused(Refusal::TooMany) => Some(RETRY_SECONDS),
+            _ => None,
+        };
+        if let Some(seconds) = wait {
             response
                 .headers_mut()
                 .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -211,6 +230,54 @@ fn size(bytes: usize) -> String {
     }
 }
 
+/// What a refusal of the access desk is in HTTP.
+fn status(refusal: Refusal) -> StatusCode {
+    match refusal {
+        Refusal::NotActive
+        | Refusal::NotYourRole
+        | Refusal::OutOfScope
+        | Refusal::OwnRequest
+        | Refusal::Involved
+        | Refusal::NoGrant
+        | Refusal::ViewOnly => StatusCode::FORBIDDEN,
+        Refusal::NotFound => StatusCode::NOT_FOUND,
+        Refusal::AlreadyDecided | Refusal::AlreadyEndorsed | Refusal::GrantEnded => StatusCode::CONFLICT,
+        Refusal::NoBasis
+        | Refusal::NoReason
+        | Refusal::NoRecords
+        | Refusal::TooManyRecords
+        | Refusal::BadDuration
+        | Refusal::Wider
+        | Refusal::BadForm => StatusCode::UNPROCESSABLE_ENTITY,
+        Refusal::Locked => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
+        Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
+    }
+}
+
+fn refused_heading(refusal: Refusal, lang: Lang) -> &'static str {
+    match status(refusal) {
+        StatusCode::FORBIDDEN => lang.of("您无权进行此操作", "You may not do this"),
+        StatusCode::CONFLICT => lang.of("已经处理过了", "That is settled already"),
+        StatusCode::SERVICE_UNAVAILABLE => lang.of("暂时无法查阅", "Content is closed for now"),
+        StatusCode::INTERNAL_SERVER_ERROR => lang.of("存储内容已损坏", "What is stored is damaged"),
+        StatusCode::TOO_MANY_REQUESTS => lang.of("打开的查阅过多", "Too many readings"),
+        _ => lang.of("请求无法处理", "This request can't be carried out"),
+    }
+}
+
+/// The one place where what the access desk says becomes an answer.
+impl From<AccessError> for Fault {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Refused(Refusal::NotFound) => Fault::NotFound,
+            AccessError::Refused(refusal) => Fault::Refused(refusal),
+            AccessError::Damaged { what } => Fault::Damaged(what),
+            AccessError::Unavailable(detail) => Fault::internal(detail),
+        }
+    }
+}
+
 impl From<CatalogueError> for Fault {
     fn from(error: CatalogueError) -> Self {
         Fault::internal(error)
@@ -220,5 +287,34 @@ impl From<CatalogueError> for Fault {
 impl From<RandomError> for Fault {
     fn from(error: RandomError) -> Self {
         Fault::internal(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_of_the_access_desk_keeps_its_word_and_its_sentences() {
+        for refusal in Refusal::ALL {
+            let fault = Fault::from(AccessError::Refused(*refusal));
+            assert_eq!(fault.code(), refusal.id());
+            assert!(fault.status().is_client_error() || fault.status().is_server_error());
+            assert_eq!(
+                fault.status().is_server_error(),
+                matches!(refusal, Refusal::Locked | Refusal::Damaged)
+            );
+            if *refusal != Refusal::NotFound {
+                assert_eq!(fault.explanation(Lang::Zh), refusal.zh());
+                assert_eq!(fault.explanation(Lang::En), refusal.en());
+            }
+        }
+        let damaged = Fault::from(AccessError::Damaged {
+            what: "chunk 7".to_owned(),
+        });
+        assert_eq!(damaged.code(), "damaged");
+        assert!(damaged.explanation(Lang::En).contains("chunk 7"));
+        let broken = Fault::from(AccessError::Unavailable("/srv/vault is gone".to_owned()));
+        assert!(matches!(broken, Fault::Internal(_)) && !broken.explanation(Lang::En).contains("srv"));
     }
 }
