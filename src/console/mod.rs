@@ -168,6 +168,13 @@ impl Console {
         }
     }
 
+    /// Now and then: sessions that ran out go on record.
+    pub fn sweep(&self) {
+        for session in self.sessions.sweep() {
+            self.ended(&session.person, &session.id, Ending::Expired);
+        }
+    }
+
     /// Ends every session of a person but the one named, and says how many those were.
     pub fn end_others(&self, person: &str, kept: &str, how: Ending) -> usize {
         let others = self

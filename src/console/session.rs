@@ -139,7 +139,6 @@ impl Sessions {
         if let Some(before) = before {
             kept.remove(&before.digest());
         }
-        kept.retain(|_, kept| self.is_live(&kept.session, now_ms));
         make_room(&mut kept, MAX_SESSIONS_PER_PERSON, |found| {
             found.person == person.id
         });
@@ -173,11 +172,10 @@ impl Sessions {
     pub fn find(&self, secret: &Secret) -> Option<Session> {
         let now_ms = self.clock.now_ms();
         let mut kept = self.kept();
-        let found = kept.get_mut(&secret.digest())?;
-        if !self.is_live(&found.session, now_ms) {
-            kept.remove(&secret.digest());
-            return None;
-        }
+        // One that ran out opens nothing; it stays until the next sweep, which says so.
+        let found = kept
+            .get_mut(&secret.digest())
+            .filter(|found| self.is_live(&found.session, now_ms))?;
         found.session.seen_ms = now_ms;
         Some(found.session.clone())
     }
@@ -198,6 +196,14 @@ impl Sessions {
     /// Sessions of everybody, oldest first.
     pub fn all(&self) -> Vec<Session> {
         self.listed(|_| true)
+    }
+
+    /// Takes out what ran out, and says which sessions those were.
+    pub fn sweep(&self) -> Vec<Session> {
+        let now_ms = self.clock.now_ms();
+        let mut kept = self.kept();
+        let over = kept.extract_if(|_, kept| !self.is_live(&kept.session, now_ms));
+        over.map(|(_, kept)| kept.session).collect()
     }
 
     /// Ends one session by its public id; says whether there was one.
@@ -335,6 +341,18 @@ mod tests {
         assert!(sessions.is_open(&session.id));
         clock.0.fetch_add(20 * MINUTE_MS, Ordering::Relaxed);
         assert_eq!(sessions.find(&secret), None, "twelve hours are over");
+    }
+
+    #[test]
+    fn what_ran_out_is_told_once() {
+        let (sessions, clock) = sessions();
+        let (session, secret) = begin(&sessions, "a");
+        assert!(sessions.sweep().is_empty());
+        clock.0.fetch_add(30 * MINUTE_MS, Ordering::Relaxed);
+        let (other, _) = begin(&sessions, "a");
+        assert_eq!(sessions.find(&secret), None);
+        assert_eq!(sessions.sweep(), [session]);
+        assert!(sessions.sweep().is_empty() && sessions.is_open(&other.id));
     }
 
     #[test]

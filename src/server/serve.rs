@@ -148,7 +148,11 @@ pub fn serve(
             execute(&administered, &live, request)
         })
         .map_err(system("the control socket"))?;
-        let sweeper = tokio::spawn(sweep(vault.ingest.clone(), vault.room.clone()));
+        let sweeper = tokio::spawn(sweep(
+            vault.ingest.clone(),
+            vault.room.clone(),
+            web.as_ref().map(|web| Arc::clone(web.console())),
+        ));
         let mut terminate = signal(SignalKind::terminate()).map_err(system("signals"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("signals"))?;
         announce(Addresses {
@@ -192,14 +196,17 @@ fn check_sandbox(config: &Config) -> Result<(), ServeError> {
     Ok(())
 }
 
-/// Looks after waiting uploads and open readings until it is aborted.
-async fn sweep(ingest: Arc<Ingest>, room: Arc<ReadingRoom>) {
+/// Looks after waiting uploads, open readings and sessions until it is aborted.
+async fn sweep(ingest: Arc<Ingest>, room: Arc<ReadingRoom>, console: Option<Arc<Console>>) {
     let mut interval = tokio::time::interval(SWEEP_INTERVAL);
     loop {
         interval.tick().await;
-        let (ingest, room) = (ingest.clone(), room.clone());
+        let (ingest, room, console) = (ingest.clone(), room.clone(), console.clone());
         let swept = tokio::task::spawn_blocking(move || {
             room.sweep();
+            if let Some(console) = &console {
+                console.sweep();
+            }
             ingest.sweep()
         })
         .await;

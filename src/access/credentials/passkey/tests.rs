@@ -278,7 +278,6 @@ fn a_party_is_an_https_address_with_a_name() {
     }
 }
 
-/// A key and a signature that `openssl` made: RS256, as Windows Hello does.
 #[test]
 fn keys_of_other_forms_are_refused() {
     let p256 = |head: &[u8], x: usize| {
@@ -305,4 +304,29 @@ fn keys_of_other_forms_are_refused() {
     }
     assert!(PublicKey::parse(&[&p256(&good, 32)[..], &[0]].concat()).is_err());
     assert!(PublicKey::parse(&[]).is_err());
+}
+
+/// A key and a signature that `openssl` made: RS256, as Windows Hello does.
+#[test]
+fn a_signature_of_openssl_is_understood() {
+    let hex = |text: &str| crate::domain::hex::decode(text).unwrap();
+    let key = "a401030339010020590100a7e3ff7bba3fe6300d82e9d38410b9fb2ae2cdaee341b0a3f6633f31092565954808b150b5d151\
+     a3ef1ebd7dc3b4967549237cfb5f2160b9c673f4e8485443141065229bfe4238dcbb6976e846a71c720fa9bbca39d9fed09a\
+     cb333cf692901aa31bc61699e7328cf5dc239185aba557ba4400a9542a7079f0a4e6affbb287696a095f149caa45ae5ef832\
+     a7597f01fd6c2cb9597c75f328d51bc3c302c3caa4735bdb3a8c1addec495e5ff1285206388f5b800d18625e59559a783eca\
+     c5a31d7775c3059816d1392f71dcd5fc7835ef01adce85fcc81af38e1df60db338bfec9a00ef4299b12d1cfbb8577643fe85\
+     06b5a7b651c60def29392ee4f4126ceafb2143010001";
+    let signature = "8bb46484826d7e428d9260b01ddc4938186a537d69bfe02a05e1934b2e08380bdfa86cf101f062e8a3f14c6507db1e4addbe\
+     c1a13cf9e23798e5af1abe011bc50cff764b22132ad2d36119aa7e46279d939b49d1a23d8278fedcf5a8f9ac4047824f20f6\
+     3716f418fdc0d23c1ca6ef9b2f0472ea63acb787da57a534ca7a9f57fa88a9026d0bb9873a910bcba1f162e58020c970ba68\
+     ff042c1e9d1483119a08dd63c42eeef1752ec16fc1ce5fb7e679be1d14d8313fda215f87acf7cdc043d2a995b5ff3a862088\
+     aecc1d2c70fd3188c1d75c26e01ccf58269bc544c7b77bcdd05e17f47eb34bfc18687c473333b596b8c14b80df9ad63a34ae\
+     2e2a270e1971";
+    let (key, signature) = (hex(key), hex(signature));
+    let key = PublicKey::parse(&key).unwrap();
+    assert_eq!(key.verify(b"muniment passkey", &signature), Ok(()));
+    assert_eq!(
+        key.verify(b"muniment passkez", &signature),
+        Err(PasskeyError::Signature)
+    );
 }
