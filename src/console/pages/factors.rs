@@ -130,8 +130,8 @@ pub(super) fn passkey_failed(lang: Lang) -> Markup {
     html! {
         p.flash.failed role="alert" hidden data-passkey-failed {
             (lang.of(
-                "没有收到通行密钥的应答：可能已取消、超时，或此设备上没有可用的通行密钥。请重试。",
-                "The passkey didn't answer: it was cancelled, took too long, or there is none on this device. Try again.",
+                "没有收到通行密钥的应答：可能已取消、超时，此设备上没有可用的通行密钥，或者它已经登记过。请重试。",
+                "The passkey didn't answer: it was cancelled, took too long, there is none on this device, or it is registered already. Try again.",
             ))
         }
     }

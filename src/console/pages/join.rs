@@ -155,7 +155,7 @@ fn choice(
         input type="hidden" name="enrolment" value=(enrolment.sealed);
         input type="hidden" name="answer" value="";
         h2 { (lang.of("1. 密码", "1. Password")) }
-        (new_password(lang))
+        (new_password(lang, &invited.person.name))
         h2 { (lang.of("2. 第二因素", "2. Second factor")) }
         (app(lang, enrolment, "totp"))
         (button(Weight::Primary, lang.of("完成，使用验证器", "Finish with the app")))
@@ -176,8 +176,8 @@ fn choice(
     page_with(&Frame::of(console, visit), &heading, &body, error)
 }
 
-/// The two fields for a new password.
-pub(super) fn new_password(lang: Lang) -> Markup {
+/// The two fields for a new password, and whose it is, for a browser that keeps passwords.
+pub(super) fn new_password(lang: Lang, name: &str) -> Markup {
     let hint = lang.of(
         format!("{MIN_CHARACTERS} 至 {MAX_CHARACTERS} 个字符，不含登录名。"),
         format!("{MIN_CHARACTERS} to {MAX_CHARACTERS} characters, without the log-in name."),
@@ -199,7 +199,11 @@ pub(super) fn new_password(lang: Lang) -> Markup {
         required: true,
         ..Field::default()
     };
-    html! { (first.input()) (second.input()) }
+    html! {
+        input type="text" name="username" value=(name) autocomplete="username" readonly hidden;
+        (first.input())
+        (second.input())
+    }
 }
 
 /// A secret for an authenticator app, as picture and text, and the field for its first code.

@@ -101,6 +101,12 @@ fn shown(console: &Console, visit: &Visit, next: Option<&str>, error: Option<&Cr
         required: true,
         ..Field::default()
     };
+    // The first one is what the page is for.
+    let weight = if console.credentials.has_passkeys() {
+        Weight::Plain
+    } else {
+        Weight::Primary
+    };
     let by_passkey = html! {
         input type="hidden" name="next" value=(next);
         input type="hidden" name="answer" value="";
@@ -112,7 +118,7 @@ fn shown(console: &Console, visit: &Visit, next: Option<&str>, error: Option<&Cr
         (name.input())
         (password.input())
         (code_field(lang, true, None))
-        (button(Weight::Primary, lang.of("登录", "Sign in")))
+        (button(weight, lang.of("登录", "Sign in")))
     };
     let heading = lang.of("登录", "Sign in");
     let body = html! {

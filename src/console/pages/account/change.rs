@@ -71,7 +71,7 @@ fn password_page(console: &Console, visit: &Visit, wrong: Option<&Words>) -> Res
         .map_err(Fault::internal)?;
     let does = lang.of("更改密码", "Change password");
     let body = html! {
-        (new_password(lang))
+        (new_password(lang, &visit.person()?.name))
         (confirmation(console, lang, &factors, does, None, None))
     };
     Ok(shown(console, visit, does, "/account/password", &body, wrong))

@@ -65,7 +65,7 @@ fn ways(console: &Console, visit: &Visit, factors: &Factors, passkeys: &[Passkey
     let lang = visit.lang;
     let state = |is_set: bool| match is_set {
         true => badge(Tone::Good, lang.of("已设置", "Set")),
-        false => badge(Tone::Watch, lang.of("未设置", "Not set")),
+        false => badge(Tone::Plain, lang.of("未设置", "Not set")),
     };
     let facts = [
         (lang.of("密码", "Password"), state(factors.password)),
@@ -127,7 +127,7 @@ fn sessions(console: &Console, visit: &Visit) -> Result<Markup, Fault> {
     }
     let everywhere = html! {
         input type="hidden" name="session" value="all";
-        button.button.danger type="submit" { (lang.of("全部退出", "Sign out everywhere")) }
+        div.actions { button.button.danger type="submit" { (lang.of("全部退出", "Sign out everywhere")) } }
     };
     Ok(html! { (table) (form(visit, "/account/sessions/end", &everywhere)) })
 }
