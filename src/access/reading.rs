@@ -161,6 +161,10 @@ impl ReadingRoom {
         // Before whether there is such a record: without a grant nobody learns that.
         grants::choose(grants, wanted.purpose)?;
         let row = row.ok_or(Refusal::NotFound)?;
+        let size_bytes = match (&wanted.what, &copy) {
+            (What::ContactSheet | What::Playback, Some(copy)) => copy.size_bytes,
+            _ => row.size_bytes,
+        };
         let (part, media_type) = match (wanted.what, copy) {
             (What::Original, _) => (Part::Original, None),
             (What::ContactSheet, Some(copy)) => {
@@ -169,7 +173,7 @@ impl ReadingRoom {
             (What::Playback, Some(copy)) => (Part::Playback { event: copy.id }, Some(copy.media_type)),
             (What::ContactSheet | What::Playback, None) => return Err(Refusal::NotFound.into()),
         };
-        let content = self.content(&row, &part)?;
+        let content = self.content(&row, &part, size_bytes.unsigned_abs())?;
         let opened = self.commit_read(who, wanted, row, media_type)?;
         let (grant, person) = (opened.grant.clone(), opened.person.clone());
         let reading = self.reads.add(opened, content);
@@ -194,14 +198,19 @@ impl ReadingRoom {
         }
     }
 
-    fn content(&self, row: &Evidence, part: &Part) -> Result<Content, AccessError> {
+    fn content(&self, row: &Evidence, part: &Part, size_bytes: u64) -> Result<Content, AccessError> {
         let version = VersionId {
             customer: row.customer.clone(),
             evidence: row.id.clone(),
             version: u32::try_from(row.version)
                 .map_err(|error| AccessError::Unavailable(error.to_string()))?,
         };
-        self.contents.open(&version, part).map_err(|error| match error {
+        // One key opens the original and its copies, so that one in another's place would open too.
+        let opened = self
+            .contents
+            .open(&version, part)
+            .and_then(|content| content.expecting(size_bytes));
+        opened.map_err(|error| match error {
             ContentError::Closed(_) => AccessError::Refused(Refusal::Locked),
             ContentError::NotPlaced | ContentError::Catalogue(_) | ContentError::Io { .. } => {
                 AccessError::Unavailable(error.to_string())
