@@ -1,6 +1,6 @@
 //! Refusals on record: every one is in the custody log, by itself or counted in the next one like it.
 //!
-//! A refusal of a person, an action and a record is committed at once; repetitions within [`INTERVAL_MS`] are counted and
+//! A refusal of a person, an action and a record is committed at once; repetitions within `INTERVAL_MS` are counted and
 //! committed together, so that nobody can fill the log by knocking. The refusal itself never depends on the log.
 
 use crate::{

@@ -1,7 +1,7 @@
 //! Passwords: which ones are taken, and how they are kept and compared (argon2id, RFC 9106).
 //!
 //! It must never know whose password it is. Invariants: a text is compared in the same time whether there is anything to
-//! compare it with or not; no more than [`AT_ONE_TIME`] comparisons hold memory at one time, and no more than
+//! compare it with or not; no more than `AT_ONE_TIME` comparisons hold memory at one time, and no more than
 //! [`MAX_WAITING`] wait for their turn.
 
 use argon2::{Algorithm, Argon2, Params, Version};
