@@ -22,6 +22,7 @@ mod keyring;
 mod media_worker;
 mod memory;
 mod playback;
+mod reach;
 mod rebuild;
 mod sandbox;
 mod scanner;

@@ -10,6 +10,7 @@ pub mod log;
 pub mod media;
 pub mod receipts;
 pub mod server;
+pub mod visitor;
 
 pub use command::Ran;
 

@@ -1,0 +1,192 @@
+//! Somebody at the console with curl: signed in by password and code, as the log knows them, with a cookie jar of their own.
+
+use super::{TestVault, command};
+use ring::hmac;
+use std::{fs, path::PathBuf, process::Command, sync::atomic::Ordering, thread, time::Duration};
+
+const STEP_S: i64 = 30;
+/// Steps that an app's clock may be away.
+const DRIFT: i64 = 1;
+
+/// What came back.
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// Status line and fields, in lower case.
+    pub head: String,
+    /// The body as it came.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A field of the head, in lower case.
+    pub fn field(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .find(|(found, _)| *found == name)
+            .map(|(_, value)| value.trim())
+    }
+}
+
+/// A person's browser, as far as a test needs one.
+pub struct Visitor {
+    /// Log-in name.
+    pub name: String,
+    console: String,
+    certificate: PathBuf,
+    jar: PathBuf,
+    scratch: PathBuf,
+    csrf: String,
+}
+
+impl Visitor {
+    /// Nobody: a browser in which nobody has signed in.
+    pub fn nobody(vault: &TestVault) -> Self {
+        let number = vault.fetched.fetch_add(1, Ordering::Relaxed);
+        Visitor {
+            name: "nobody".to_owned(),
+            console: vault.server().console.clone().expect("a vault with a console"),
+            certificate: vault.console_certificate(),
+            jar: vault.home.join(format!("jar-{number}")),
+            scratch: vault.home.join(format!("answer-{number}")),
+            csrf: String::new(),
+        }
+    }
+
+    /// Somebody who was added before: invited, joined with a password and an app, signed in.
+    pub fn signed_in(vault: &TestVault, name: &str) -> Self {
+        let invited = vault.muniment_json(&["user", "invite", name]);
+        let code = invited["code"].as_str().unwrap();
+        let mut visitor = Self::nobody(vault);
+        name.clone_into(&mut visitor.name);
+        let password = format!("a long enough password of {}", name.len());
+        visitor.learn_token("/join");
+        let page = visitor.post("/join", &[("code", code)]);
+        assert_eq!(page.status, 200, "{}", page.text());
+        let page = page.text();
+        let secret = between(&page, "<p class=\"once\"><code>", "</code>");
+        let mut step = now_s() / STEP_S - DRIFT;
+        let joined = visitor.post(
+            "/join/finish",
+            &[
+                ("code", code),
+                ("enrolment", between(&page, "name=\"enrolment\" value=\"", "\"")),
+                ("answer", ""),
+                ("password", &password),
+                ("again", &password),
+                ("totp", &totp(secret, step)),
+            ],
+        );
+        assert_eq!(joined.status, 200, "{}", joined.text());
+        visitor.learn_token("/sign-in");
+        // The next step, which may have to come first.
+        step = (step + 1).max(now_s() / STEP_S - DRIFT);
+        while step > now_s() / STEP_S + DRIFT {
+            thread::sleep(Duration::from_millis(200));
+        }
+        let signed = visitor.post(
+            "/sign-in",
+            &[
+                ("name", name),
+                ("password", &password),
+                ("code", &totp(secret, step)),
+            ],
+        );
+        assert_eq!(signed.status, 303, "{}", signed.text());
+        visitor.learn_token("/account");
+        visitor
+    }
+
+    /// A page.
+    pub fn get(&self, path: &str) -> Answer {
+        self.ask(path, &[])
+    }
+
+    /// A form, with the session's token.
+    pub fn post(&self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let mut words = vec!["--data-urlencode".to_owned(), format!("csrf={}", self.csrf)];
+        for (name, value) in fields {
+            words.extend(["--data-urlencode".to_owned(), format!("{name}={value}")]);
+        }
+        words.extend(["-H".to_owned(), format!("Origin: {}", self.console)]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.ask(path, &words)
+    }
+
+    /// Whatever curl can ask.
+    pub fn ask(&self, path: &str, words: &[&str]) -> Answer {
+        let (head, body) = (
+            self.scratch.with_extension("head"),
+            self.scratch.with_extension("body"),
+        );
+        let _ = fs::remove_file(&body);
+        let mut curl = Command::new("curl");
+        curl.args(["-sS", "--path-as-is", "--max-time", "120", "--cacert"]);
+        curl.arg(&self.certificate)
+            .arg("-b")
+            .arg(&self.jar)
+            .arg("-c")
+            .arg(&self.jar);
+        curl.arg("-D").arg(&head).arg("-o").arg(&body).args(words);
+        let ran = command::run(curl.arg(format!("{}{path}", self.console)));
+        // 18: it ended before its announced length, which is what a revoked reading looks like.
+        assert!(matches!(ran.code, Some(0 | 18)), "{ran}");
+        let head = fs::read_to_string(&head).unwrap().to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Answer {
+            status: status.unwrap_or_else(|| panic!("no status in {head:?}")),
+            body: fs::read(&body).unwrap_or_default(),
+            head,
+        }
+    }
+
+    /// The session's token, from a page with a form.
+    fn learn_token(&mut self, path: &str) {
+        let page = self.get(path);
+        assert_eq!(page.status, 200, "{path}: {}", page.text());
+        between(&page.text(), "name=\"csrf\" value=\"", "\"").clone_into(&mut self.csrf);
+    }
+}
+
+/// What stands between two texts.
+#[track_caller]
+pub fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    let (_, rest) = text
+        .split_once(before)
+        .unwrap_or_else(|| panic!("no {before:?} in {text}"));
+    rest.split_once(after).expect("it ends").0
+}
+
+fn now_s() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    i64::try_from(now.unwrap().as_secs()).unwrap()
+}
+
+/// What an authenticator app shows (RFC 6238).
+fn totp(secret: &str, step: i64) -> String {
+    let bits: String = secret
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(|c| {
+            format!(
+                "{:05b}",
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".find(c).expect("base32")
+            )
+        })
+        .collect();
+    let key: Vec<u8> = bits
+        .as_bytes()
+        .chunks_exact(8)
+        .map(|byte| u8::from_str_radix(std::str::from_utf8(byte).unwrap(), 2).unwrap())
+        .collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &key);
+    let tag = hmac::sign(&key, &step.to_be_bytes());
+    let at = usize::from(tag.as_ref()[19] & 15);
+    let word = u32::from_be_bytes(tag.as_ref()[at..at + 4].try_into().unwrap()) & 0x7FFF_FFFF;
+    format!("{:06}", word % 1_000_000)
+}
