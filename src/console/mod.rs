@@ -19,10 +19,12 @@ pub mod next;
 pub mod page;
 mod pages;
 mod patient;
+mod range;
 pub mod routes;
 mod same_site;
 pub mod secret;
 pub mod session;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -52,6 +54,7 @@ use ring::rand::SecureRandom;
 use routes::Route;
 use session::Sessions;
 use std::{path::PathBuf, sync::Arc};
+use stream::Streams;
 use tokio::sync::Semaphore;
 use visit::Visit;
 
@@ -93,6 +96,8 @@ pub struct Console {
     pub sessions: Sessions,
     /// Where evidence is found, asked for and read.
     pub room: Arc<ReadingRoom>,
+    /// Content on its way out.
+    pub streams: Streams,
     /// What browsers call the console; passkeys belong to its host.
     pub origin: WebOrigin,
     /// Routes that stand in the menu, in the table's order.
@@ -115,6 +120,7 @@ impl Console {
             random: parts.random,
             zone: parts.zone,
             room: parts.room,
+            streams: Streams::default(),
             origin,
             menu: table
                 .iter()
