@@ -5,6 +5,7 @@
 
 use super::{
     content::{Content, ContentError},
+    ended::Ended,
     reading::Opened,
     refusal::{AccessError, Refusal},
     stretches::Stretches,
@@ -19,9 +20,9 @@ use crate::{
 };
 use ring::rand::SecureRandom;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
         mpsc::{SyncSender, sync_channel},
     },
@@ -34,6 +35,8 @@ pub const MAX_READINGS: usize = 4_096;
 pub const MAX_READINGS_PER_HOLDER: usize = 64;
 /// Ends that may wait for their commit before whoever ends a reading waits.
 const QUEUE_LIMIT: usize = 1_024;
+/// Readings that are over and still can be asked why.
+const FATES: usize = 4_096;
 /// Seconds watched that are believed at the most.
 const MAX_WATCHED_S: u64 = 7 * 24 * 3_600;
 
@@ -44,7 +47,7 @@ pub struct Reading {
     stretches: Mutex<Stretches>,
     size_bytes: u64,
     ended: AtomicBool,
-    recorded: AtomicBool,
+    why: OnceLock<Ended>,
     last_ms: AtomicI64,
     watched_s: Mutex<u64>,
     clock: Arc<dyn Clock>,
@@ -60,8 +63,18 @@ enum Note {
 /// What is committed when a reading ends.
 struct End {
     opened: Opened,
+    why: &'static str,
     stretches: Stretches,
     watched_s: u64,
+}
+
+/// What became of a reading.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It goes on.
+    Open,
+    /// It is over, and why.
+    Ended(Ended),
 }
 
 impl Reading {
@@ -89,38 +102,44 @@ impl Reading {
         let read = match read {
             Ok(read) => read,
             Err(ContentError::Closed(_)) => {
-                self.end();
+                self.end_as(Ended::Locked);
                 return Err(Refusal::Locked.into());
             }
             Err(error) => {
                 // Counted as read up to here; what isn't what was sealed is nobody's to see.
                 tracing::error!(%error, evidence = self.opened.evidence, version = self.opened.version, "a reading ended at damage");
-                self.end();
-                return Err(AccessError::Damaged {
-                    what: error.to_string(),
-                });
+                let what = error.to_string();
+                self.end_as(Ended::Damaged(what.clone()));
+                return Err(AccessError::Damaged { what });
             }
         };
-        // Ended while it was decrypted: these bytes don't leave either.
-        if let Err(error) = self.check() {
-            buf.fill(0);
-            return Err(error);
-        }
-        self.last_ms.store(self.clock.now_ms(), Ordering::Relaxed);
         let mut stretches = self.stretches.lock().unwrap_or_else(PoisonError::into_inner);
+        // Ended while it was decrypted: these bytes don't leave either. Under the lock, so that what leaves is counted in the end.
+        if self.has_ended() {
+            drop(stretches);
+            buf.fill(0);
+            return Err(self.over());
+        }
         stretches.add(offset, read as u64);
+        self.last_ms.store(self.clock.now_ms(), Ordering::Relaxed);
         Ok(read)
     }
 
     fn check(&self) -> Result<(), AccessError> {
-        if self.ended.load(Ordering::Acquire) {
-            return Err(Refusal::GrantEnded.into());
-        }
-        if self.clock.now_ms() >= self.opened.expires_ms {
-            self.end();
-            return Err(Refusal::GrantEnded.into());
+        if self.has_ended() {
+            return Err(self.over());
         }
         Ok(())
+    }
+
+    /// Why it gives nothing any more. What ended by itself has expired.
+    fn over(&self) -> AccessError {
+        self.end_as(Ended::Expired);
+        match self.why.get() {
+            Some(Ended::Locked) => Refusal::Locked.into(),
+            Some(Ended::Damaged(what)) => AccessError::Damaged { what: what.clone() },
+            _ => Refusal::GrantEnded.into(),
+        }
     }
 
     /// Takes a player's word for how long it played, the longest so far.
@@ -130,19 +149,36 @@ impl Reading {
         self.last_ms.store(self.clock.now_ms(), Ordering::Relaxed);
     }
 
-    /// Whether it gives no further byte.
+    /// Whether it gives no further byte. Never blocks.
     pub fn has_ended(&self) -> bool {
-        self.check().is_err()
+        self.ended.load(Ordering::Acquire) || self.clock.now_ms() >= self.opened.expires_ms
     }
 
-    /// Ends it: no further byte leaves, and the end goes on record.
+    /// What became of it.
+    pub fn fate(&self) -> Fate {
+        match self.why.get() {
+            Some(why) => Fate::Ended(why.clone()),
+            None if self.has_ended() => Fate::Ended(Ended::Expired),
+            None => Fate::Open,
+        }
+    }
+
+    /// Whoever read closes it: no further byte leaves, and the end goes on record.
     pub fn end(&self) {
+        self.end_as(Ended::Closed);
+    }
+
+    /// Ends it. The first reason stays.
+    fn end_as(&self, why: Ended) {
+        let word = why.id();
+        let first = self.why.set(why).is_ok();
         self.ended.store(true, Ordering::Release);
-        if self.recorded.swap(true, Ordering::AcqRel) {
+        if !first {
             return;
         }
         let end = End {
             opened: self.opened.clone(),
+            why: word,
             stretches: self
                 .stretches
                 .lock()
@@ -167,6 +203,8 @@ type Meant<'a> = &'a dyn Fn(&Opened) -> bool;
 /// All readings that are open.
 pub struct LiveReads {
     open: Arc<Mutex<HashMap<String, Arc<Reading>>>>,
+    /// Those that are over, the newest last: id, holder, why.
+    over: Mutex<VecDeque<(String, String, Ended)>>,
     notes: SyncSender<Note>,
     recorder: Mutex<Option<JoinHandle<()>>>,
     clock: Arc<dyn Clock>,
@@ -201,6 +239,7 @@ impl LiveReads {
             })?;
         Ok(LiveReads {
             open: Arc::default(),
+            over: Mutex::default(),
             notes,
             recorder: Mutex::new(Some(recorder)),
             clock,
@@ -214,7 +253,7 @@ impl LiveReads {
             content: Mutex::new(content),
             stretches: Mutex::default(),
             ended: AtomicBool::new(false),
-            recorded: AtomicBool::new(false),
+            why: OnceLock::new(),
             last_ms: AtomicI64::new(self.clock.now_ms()),
             watched_s: Mutex::new(0),
             clock: self.clock.clone(),
@@ -233,7 +272,7 @@ impl LiveReads {
         let open = self.lock();
         let held = open
             .values()
-            .filter(|reading| reading.opened.holder == holder)
+            .filter(|reading| reading.opened.holder == holder && !reading.has_ended())
             .count();
         if open.len() >= MAX_READINGS || held >= MAX_READINGS_PER_HOLDER {
             return Err(Refusal::TooMany);
@@ -249,6 +288,19 @@ impl LiveReads {
             .cloned()
     }
 
+    /// What became of a reading, for the holder it was opened for and nobody else; `None` also when that was long ago.
+    pub fn fate(&self, id: &str, holder: &str) -> Option<Fate> {
+        if let Some(reading) = self.find(id, holder) {
+            return Some(reading.fate());
+        }
+        let over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = over
+            .iter()
+            .rev()
+            .find(|(known, of, _)| known == id && of == holder);
+        known.map(|(_, _, why)| Fate::Ended(why.clone()))
+    }
+
     /// What is open now, oldest first.
     pub fn list(&self) -> Vec<Opened> {
         let mut open: Vec<Opened> = self
@@ -260,29 +312,29 @@ impl LiveReads {
         open
     }
 
-    /// Ends one reading.
+    /// Ends one reading, as its holder does.
     pub fn end(&self, id: &str) {
-        self.end_where(&|opened| opened.id == id);
+        self.end_where(&|opened| opened.id == id, &Ended::Closed);
     }
 
     /// Ends what is read under a grant.
     pub fn end_grant(&self, grant: &str) {
-        self.end_where(&|opened| opened.grant == grant);
+        self.end_where(&|opened| opened.grant == grant, &Ended::Revoked);
     }
 
     /// Ends what a person reads.
     pub fn end_person(&self, person: &str) {
-        self.end_where(&|opened| opened.person == person);
+        self.end_where(&|opened| opened.person == person, &Ended::Withdrawn);
     }
 
     /// Ends what a session or connection holds.
     pub fn end_holder(&self, holder: &str) {
-        self.end_where(&|opened| opened.holder == holder);
+        self.end_where(&|opened| opened.holder == holder, &Ended::Holder);
     }
 
-    /// Ends everything, for instance when the key is locked.
+    /// Ends everything, because the key is locked.
     pub fn end_all(&self) {
-        self.end_where(&|_| true);
+        self.end_where(&|_| true, &Ended::Locked);
     }
 
     /// Ends what has expired, and what nothing was read of for a while.
@@ -293,18 +345,23 @@ impl LiveReads {
             let over = |reading: &Reading| {
                 reading.has_ended() || now_ms - reading.last_ms.load(Ordering::Relaxed) >= idle_ms
             };
-            let gone = open.values().filter(|reading| over(reading)).cloned().collect();
-            open.retain(|_, reading| !over(reading));
-            gone
+            open.extract_if(|_, reading| over(reading))
+                .map(|(_, reading)| reading)
+                .collect()
         };
         for reading in gone {
-            reading.end();
+            let why = if now_ms >= reading.opened.expires_ms {
+                Ended::Expired
+            } else {
+                Ended::Idle
+            };
+            self.finish(&reading, why);
         }
     }
 
     /// The server stops: what is open ends, and the ends are committed when this returns.
     pub fn stop(&self) {
-        self.end_all();
+        self.end_where(&|_| true, &Ended::Stopped);
         let recorder = self
             .recorder
             .lock()
@@ -316,21 +373,28 @@ impl LiveReads {
         }
     }
 
-    fn end_where(&self, meant: Meant<'_>) {
+    fn end_where(&self, meant: Meant<'_>, why: &Ended) {
         let gone: Vec<Arc<Reading>> = {
             let mut open = self.lock();
-            let gone = open
-                .values()
-                .filter(|reading| meant(&reading.opened))
-                .cloned()
-                .collect();
-            open.retain(|_, reading| !meant(&reading.opened));
-            gone
+            open.extract_if(|_, reading| meant(&reading.opened))
+                .map(|(_, reading)| reading)
+                .collect()
         };
         // Outside the lock: the end may wait for its place in the queue.
         for reading in gone {
-            reading.end();
+            self.finish(&reading, why.clone());
         }
+    }
+
+    /// Ends a reading that was taken out of the list, and remembers why.
+    fn finish(&self, reading: &Reading, why: Ended) {
+        reading.end_as(why.clone());
+        let why = reading.why.get().cloned().unwrap_or(why);
+        let mut over = self.over.lock().unwrap_or_else(PoisonError::into_inner);
+        if over.len() >= FATES {
+            over.pop_front();
+        }
+        over.push_back((reading.opened.id.clone(), reading.opened.holder.clone(), why));
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<Reading>>> {
@@ -349,6 +413,7 @@ fn draft(id: String, end: End) -> Draft {
         .fact("read", end.opened.id)
         .fact("evidence", end.opened.evidence)
         .fact("version", end.opened.version)
+        .fact("why", end.why)
         .fact("bytes", end.stretches.bytes())
         .fact("ranges", end.stretches.count())
         .fact("stretches", end.stretches.texts());

@@ -8,6 +8,7 @@ pub mod check;
 pub mod content;
 pub mod credentials;
 pub mod doorkeeper;
+pub mod ended;
 pub mod find;
 mod grants;
 pub mod identity_file;

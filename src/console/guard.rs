@@ -17,7 +17,7 @@ use super::{
     visit::{Signed, Visit},
     words::{Lang, Words},
 };
-use crate::catalog::people;
+use crate::{access::credentials::Ending, catalog::people};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequestParts, RawPathParams, Request},
@@ -49,7 +49,7 @@ pub(super) async fn answer(console: Arc<Console>, route: Arc<Route>, request: Re
         let (console, route) = (Arc::clone(&console), Arc::clone(&route));
         move |fault: Fault| fault.answer(&console, &Frame::bare(lang), route.path, asks_api)
     };
-    let opened = open(&console, &parts.headers);
+    let opened = open(&console, &route, &parts.headers);
     if opened.is_none() && route.need != Need::Public {
         return turn_away(&parts, asks_api).unwrap_or_else(refused);
     }
@@ -156,9 +156,13 @@ fn call(console: &Console, route: &Route, arrival: Arrival) -> Response {
 }
 
 /// The session that the request's cookie opens.
-fn open(console: &Console, headers: &HeaderMap) -> Option<(Session, Secret)> {
+fn open(console: &Console, route: &Route, headers: &HeaderMap) -> Option<(Session, Secret)> {
     let secret = cookies::value(headers, cookies::SESSION).and_then(Secret::parse)?;
-    let session = console.sessions.find(&secret)?;
+    let session = if route.is_unnoticed {
+        console.sessions.peek(&secret)?
+    } else {
+        console.sessions.find(&secret)?
+    };
     Some((session, secret))
 }
 
@@ -184,7 +188,7 @@ fn identify(
     match person.filter(|person| person.disabled_ms.is_none()) {
         Some(person) => Ok((Some(Signed { person, session }), Some(secret))),
         None => {
-            let ended = console.sessions.end_person(&session.person);
+            let ended = console.end_person(&session.person, Ending::Operator);
             tracing::info!(
                 person = session.person,
                 ended,

@@ -41,6 +41,18 @@ pub(super) const MAX_CALLS: usize = 64;
 /// How long a request waits for one of them before it is told to come again.
 pub(super) const CALL_WAIT: Duration = Duration::from_secs(10);
 
+/// Streams of content at one time. They wait for their peers most of the time, so they aren't counted among the handlers.
+pub(super) const MAX_STREAMS: usize = 512;
+
+/// Streams of one reading at one time: a player that seeks asks anew before its last request has ended.
+pub(super) const MAX_STREAMS_PER_READING: usize = 16;
+
+/// Bytes of content read at a time, and so what a stream holds of memory.
+pub(super) const BLOCK_BYTES: usize = 256 * 1024;
+
+/// Blocks read at one time, each on a blocking thread. Uploads share those threads, so streams wait for each other.
+pub(super) const MAX_BLOCK_READS: usize = 32;
+
 /// Seconds after which who was told to come again should.
 pub(super) const RETRY_SECONDS: u32 = 5;
 

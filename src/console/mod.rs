@@ -19,10 +19,12 @@ pub mod next;
 pub mod page;
 mod pages;
 mod patient;
+mod range;
 pub mod routes;
 mod same_site;
 pub mod secret;
 pub mod session;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
@@ -50,8 +52,9 @@ use limits::MAX_CALLS;
 use next::HOME;
 use ring::rand::SecureRandom;
 use routes::Route;
-use session::Sessions;
+use session::{Begun, Sessions};
 use std::{path::PathBuf, sync::Arc};
+use stream::Streams;
 use tokio::sync::Semaphore;
 use visit::Visit;
 
@@ -93,6 +96,8 @@ pub struct Console {
     pub sessions: Sessions,
     /// Where evidence is found, asked for and read.
     pub room: Arc<ReadingRoom>,
+    /// Content on its way out.
+    pub streams: Streams,
     /// What browsers call the console; passkeys belong to its host.
     pub origin: WebOrigin,
     /// Routes that stand in the menu, in the table's order.
@@ -115,6 +120,7 @@ impl Console {
             random: parts.random,
             zone: parts.zone,
             room: parts.room,
+            streams: Streams::default(),
             origin,
             menu: table
                 .iter()
@@ -139,9 +145,16 @@ impl Console {
     ) -> Result<Response, Fault> {
         let SignedIn { person, session, .. } = signed_in;
         let before = visit.signed.as_ref().map(|_| &visit.secret);
-        let (session, secret) =
-            self.sessions
-                .begin_as(session.clone(), person, visit.address, visit.agent(), before)?;
+        let Begun {
+            session,
+            secret,
+            displaced,
+        } = self
+            .sessions
+            .begin_as(session.clone(), person, visit.address, visit.agent(), before)?;
+        for over in displaced {
+            self.ended(&over.person, &over.id, Ending::Displaced);
+        }
         if let Some(before) = &visit.signed {
             self.ended(&before.person.id, &before.session.id, Ending::Person);
         }
@@ -161,8 +174,9 @@ impl Console {
         Ok(response)
     }
 
-    /// Puts the end of a session on record. It is over whether that works or not.
+    /// What follows the end of a session: its readings end with it, and it goes on record. It is over whether that works or not.
     pub fn ended(&self, person: &str, session: &str, how: Ending) {
+        self.room.reads.end_holder(session);
         if let Err(error) = self.credentials.signed_out(person, session, how) {
             tracing::error!(%error, session, person, "the end of a session couldn't be put on record");
         }
@@ -173,6 +187,23 @@ impl Console {
         for session in self.sessions.sweep() {
             self.ended(&session.person, &session.id, Ending::Expired);
         }
+    }
+
+    /// Ends a session, whoever's; says whether there was one.
+    pub fn end_session(&self, id: &str, how: Ending) -> bool {
+        let found = self.sessions.all().into_iter().find(|session| session.id == id);
+        let ended = found.filter(|session| self.sessions.end(&session.id));
+        ended
+            .inspect(|session| self.ended(&session.person, &session.id, how))
+            .is_some()
+    }
+
+    /// Ends every session of a person, and says how many those were.
+    pub fn end_person(&self, person: &str, how: Ending) -> usize {
+        let ended = self.sessions.end_person(person).into_iter();
+        ended
+            .inspect(|session| self.ended(&session.person, &session.id, how))
+            .count()
     }
 
     /// Ends every session of a person but the one named, and says how many those were.

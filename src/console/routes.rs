@@ -44,6 +44,8 @@ pub struct Route {
     pub body_limit: usize,
     /// Who answers.
     pub handler: Handler,
+    /// A page asks for it by itself, so that asking keeps no session alive.
+    pub is_unnoticed: bool,
     /// Its entry in the menu, which shows it to whom it is open.
     pub menu: Option<Words>,
 }
@@ -52,6 +54,12 @@ impl Route {
     /// Takes a larger body than others.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
+        self
+    }
+
+    /// Asking for it keeps no session alive.
+    pub fn unnoticed(mut self) -> Self {
+        self.is_unnoticed = true;
         self
     }
 
@@ -80,6 +88,7 @@ pub fn get(path: &'static str, need: Need, handler: Handler) -> Route {
         need,
         body_limit: 0,
         handler,
+        is_unnoticed: false,
         menu: None,
     }
 }

@@ -59,6 +59,16 @@ pub struct Flash {
     pub words: Words,
 }
 
+/// A session that has just begun.
+pub struct Begun {
+    /// The session.
+    pub session: Session,
+    /// What opens it.
+    pub secret: Secret,
+    /// Sessions that ended to make room for it.
+    pub displaced: Vec<Session>,
+}
+
 struct Kept {
     session: Session,
     flashes: Vec<Flash>,
@@ -103,7 +113,8 @@ impl Sessions {
     ) -> Result<(Session, Secret), RandomError> {
         let id =
             crate::domain::id::new_id(self.random.as_ref(), self.clock.now_ms()).map_err(|_| RandomError)?;
-        self.begin_as(id, person, address, agent, before)
+        let begun = self.begin_as(id, person, address, agent, before)?;
+        Ok((begun.session, begun.secret))
     }
 
     /// Signs a person in under the id that the log has: always a new secret, so one that was planted before is worth nothing. `before` is the
@@ -118,7 +129,7 @@ impl Sessions {
         address: IpAddr,
         agent: &str,
         before: Option<&Secret>,
-    ) -> Result<(Session, Secret), RandomError> {
+    ) -> Result<Begun, RandomError> {
         let now_ms = self.clock.now_ms();
         let secret = Secret::new(self.random.as_ref())?;
         let session = Session {
@@ -139,10 +150,10 @@ impl Sessions {
         if let Some(before) = before {
             kept.remove(&before.digest());
         }
-        make_room(&mut kept, MAX_SESSIONS_PER_PERSON, |found| {
+        let mut displaced = make_room(&mut kept, MAX_SESSIONS_PER_PERSON, |found| {
             found.person == person.id
         });
-        make_room(&mut kept, MAX_SESSIONS, |_| true);
+        displaced.extend(make_room(&mut kept, MAX_SESSIONS, |_| true));
         let flashes = Vec::new();
         kept.insert(
             secret.digest(),
@@ -151,7 +162,11 @@ impl Sessions {
                 flashes,
             },
         );
-        Ok((session, secret))
+        Ok(Begun {
+            session,
+            secret,
+            displaced,
+        })
     }
 
     /// Gives a session another secret, after the person gained or lost a right or a factor. `None` when it is over.
@@ -170,13 +185,24 @@ impl Sessions {
 
     /// The session that a secret opens; it counts as seen now.
     pub fn find(&self, secret: &Secret) -> Option<Session> {
+        self.found(secret, true)
+    }
+
+    /// The same for what a page asks by itself: it keeps no session alive.
+    pub fn peek(&self, secret: &Secret) -> Option<Session> {
+        self.found(secret, false)
+    }
+
+    fn found(&self, secret: &Secret, is_seen: bool) -> Option<Session> {
         let now_ms = self.clock.now_ms();
         let mut kept = self.kept();
         // One that ran out opens nothing; it stays until the next sweep, which says so.
         let found = kept
             .get_mut(&secret.digest())
             .filter(|found| self.is_live(&found.session, now_ms))?;
-        found.session.seen_ms = now_ms;
+        if is_seen {
+            found.session.seen_ms = now_ms;
+        }
         Some(found.session.clone())
     }
 
@@ -208,11 +234,11 @@ impl Sessions {
 
     /// Ends one session by its public id; says whether there was one.
     pub fn end(&self, id: &str) -> bool {
-        self.end_where(|session| session.id == id) > 0
+        !self.end_where(|session| session.id == id).is_empty()
     }
 
-    /// Ends every session of a person and says how many those were.
-    pub fn end_person(&self, person: &str) -> usize {
+    /// Ends every session of a person and says which those were.
+    pub fn end_person(&self, person: &str) -> Vec<Session> {
         self.end_where(|session| session.person == person)
     }
 
@@ -248,11 +274,10 @@ impl Sessions {
         found
     }
 
-    fn end_where(&self, ends: impl Fn(&Session) -> bool) -> usize {
+    fn end_where(&self, ends: impl Fn(&Session) -> bool) -> Vec<Session> {
         let mut kept = self.kept();
-        let before = kept.len();
-        kept.retain(|_, kept| !ends(&kept.session));
-        before - kept.len()
+        let ended = kept.extract_if(|_, kept| ends(&kept.session));
+        ended.map(|(_, kept)| kept.session).collect()
     }
 
     fn is_live(&self, session: &Session, now_ms: i64) -> bool {
@@ -268,8 +293,13 @@ impl Sessions {
     }
 }
 
-/// Ends those seen longest ago until one more fits.
-fn make_room(kept: &mut HashMap<[u8; 32], Kept>, limit: usize, counts: impl Fn(&Session) -> bool) {
+/// Ends those seen longest ago until one more fits, and says which those were.
+fn make_room(
+    kept: &mut HashMap<[u8; 32], Kept>,
+    limit: usize,
+    counts: impl Fn(&Session) -> bool,
+) -> Vec<Session> {
+    let mut ended = Vec::new();
     loop {
         let counted = kept.iter().filter(|(_, kept)| counts(&kept.session));
         let mut oldest: Option<(&[u8; 32], (i64, &String))> = None;
@@ -282,9 +312,9 @@ fn make_room(kept: &mut HashMap<[u8; 32], Kept>, limit: usize, counts: impl Fn(&
             }
         }
         let Some(digest) = oldest.filter(|_| count >= limit).map(|(digest, _)| *digest) else {
-            return;
+            return ended;
         };
-        kept.remove(&digest);
+        ended.extend(kept.remove(&digest).map(|kept| kept.session));
     }
 }
 
@@ -344,6 +374,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_page_asks_by_itself_keeps_no_session_alive() {
+        let (sessions, clock) = sessions();
+        let (session, secret) = begin(&sessions, "a");
+        clock.0.fetch_add(29 * MINUTE_MS, Ordering::Relaxed);
+        assert_eq!(sessions.peek(&secret), Some(session));
+        clock.0.fetch_add(MINUTE_MS, Ordering::Relaxed);
+        assert_eq!(sessions.peek(&secret), None);
+    }
+
+    #[test]
     fn what_ran_out_is_told_once() {
         let (sessions, clock) = sessions();
         let (session, secret) = begin(&sessions, "a");
@@ -391,7 +431,7 @@ mod tests {
         assert!(!sessions.end(&one.id));
         assert_eq!(sessions.find(&secret), None);
         assert_eq!(ids(sessions.list("a")), [two.id]);
-        assert_eq!(sessions.end_person("a"), 1);
+        assert_eq!(ids(sessions.end_person("a")), [two.id]);
         assert_eq!(ids(sessions.all()), [other.id]);
         assert!(sessions.find(&kept).is_some());
     }
@@ -420,7 +460,8 @@ mod tests {
                 },
             );
         }
-        make_room(&mut kept, 4, |_| true);
+        let ended = make_room(&mut kept, 4, |_| true);
+        assert_eq!(ended.len(), 7);
         let mut left: Vec<u8> = kept.keys().map(|digest| digest[0]).collect();
         left.sort_unstable();
         assert_eq!(left, [7, 8, 9], "room for a fourth");

@@ -289,18 +289,8 @@ impl LiveSessions for Live {
                 "An administrator ended this session. What you uploaded so far is kept.",
             );
         }
-        let Some(console) = &self.console else {
-            return false;
-        };
-        let found = console
-            .sessions
-            .all()
-            .into_iter()
-            .find(|session| session.id == id);
-        let ended = found.filter(|session| console.sessions.end(&session.id));
-        ended
-            .inspect(|session| console.ended(&session.person, &session.id, Ending::Operator))
-            .is_some()
+        let console = self.console.as_ref();
+        console.is_some_and(|console| console.end_session(id, Ending::Operator))
     }
 
     fn kill_person(&self, person: &str) -> usize {
@@ -312,7 +302,7 @@ impl LiveSessions for Live {
         let by_console = self
             .console
             .as_ref()
-            .map_or(0, |console| console.sessions.end_person(person));
+            .map_or(0, |console| console.end_person(person, Ending::Operator));
         by_ssh + by_console
     }
 }

@@ -359,7 +359,23 @@ fn rule_of(kind: Kind) -> Rule {
                 ("bytes", Count),
                 ("ranges", Count),
             ],
-            &[("watched_s", Count)],
+            &[
+                ("watched_s", Count),
+                (
+                    "why",
+                    Word(&[
+                        "closed",
+                        "idle",
+                        "revoked",
+                        "expired",
+                        "withdrawn",
+                        "session_over",
+                        "locked",
+                        "damaged",
+                        "stopped",
+                    ]),
+                ),
+            ],
             &[],
         ),
         Kind::KeyUnlocked => rule(

@@ -71,6 +71,8 @@ pub enum Ending {
     Credentials,
     /// It ran out.
     Expired,
+    /// There were too many, and this one was seen longest ago.
+    Displaced,
     /// An administrator ended it, or disabled the person.
     Operator,
 }
@@ -83,6 +85,7 @@ impl Ending {
             Ending::Elsewhere => "elsewhere",
             Ending::Credentials => "credentials",
             Ending::Expired => "expired",
+            Ending::Displaced => "displaced",
             Ending::Operator => "operator",
         }
     }
@@ -226,7 +229,7 @@ impl Credentials {
     pub fn signed_out(&self, person: &str, session: &str, how: Ending) -> Result<()> {
         let (person, session) = (person.to_owned(), session.to_owned());
         let actor = match how {
-            Ending::Expired => "system".to_owned(),
+            Ending::Expired | Ending::Displaced => "system".to_owned(),
             Ending::Operator => crate::access::OPERATOR.to_owned(),
             _ => person.clone(),
         };

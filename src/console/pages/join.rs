@@ -62,11 +62,7 @@ fn finish(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     {
         Ok(person) => {
             // What was open under the old factors is over.
-            for session in console.sessions.list(&person.id) {
-                if console.sessions.end(&session.id) {
-                    console.ended(&person.id, &session.id, Ending::Credentials);
-                }
-            }
+            console.end_person(&person.id, Ending::Credentials);
             console.room.reads.end_person(&person.id);
             Ok(done(console, visit))
         }
