@@ -10,7 +10,7 @@ const DRIFT: i64 = 1;
 
 /// What came back.
 pub struct Answer {
-    /// HTTP status.
+    /// HTTP status; 0 for who was hung up on before an answer.
     pub status: u16,
     /// Status line and fields, in lower case.
     pub head: String,
@@ -124,9 +124,17 @@ impl Visitor {
             self.scratch.with_extension("head"),
             self.scratch.with_extension("body"),
         );
-        let _ = fs::remove_file(&body);
+        let _ = (fs::remove_file(&head), fs::remove_file(&body));
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "--path-as-is", "--max-time", "120", "--cacert"]);
+        curl.args([
+            "-sS",
+            "--path-as-is",
+            "--max-time",
+            "120",
+            "-H",
+            "Expect:",
+            "--cacert",
+        ]);
         curl.arg(&self.certificate)
             .arg("-b")
             .arg(&self.jar)
@@ -134,15 +142,25 @@ impl Visitor {
             .arg(&self.jar);
         curl.arg("-D").arg(&head).arg("-o").arg(&body).args(words);
         let ran = command::run(curl.arg(format!("{}{path}", self.console)));
-        // 18: it ended before its announced length, which is what a revoked reading looks like.
-        assert!(matches!(ran.code, Some(0 | 18)), "{ran}");
-        let head = fs::read_to_string(&head).unwrap().to_lowercase();
+        // 18: it ended before its announced length, which is what a revoked reading looks like. 55, 56: hung up on while it still sent.
+        assert!(matches!(ran.code, Some(0 | 18 | 55 | 56)), "{ran}");
+        let head = fs::read_to_string(&head).unwrap_or_default().to_lowercase();
         let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
         Answer {
-            status: status.unwrap_or_else(|| panic!("no status in {head:?}")),
+            status: status.unwrap_or(0),
             body: fs::read(&body).unwrap_or_default(),
             head,
         }
+    }
+
+    /// The session's secret, as its browser keeps it.
+    pub fn secret(&self) -> String {
+        let jar = fs::read_to_string(&self.jar).unwrap();
+        let cookies = jar.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let session = cookies
+            .filter(|cookie| cookie.get(5) == Some(&"__Host-muniment"))
+            .next_back();
+        session.expect("a session in the jar")[6].to_owned()
     }
 
     /// The session's token, from a page with a form.
