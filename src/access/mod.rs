@@ -21,6 +21,7 @@ pub mod refusals;
 mod refusing;
 pub mod requests;
 pub mod room;
+pub mod shown;
 mod stretches;
 #[cfg(test)]
 mod tests;

@@ -24,11 +24,18 @@ pub(super) enum Asset {
     Style,
     Script,
     Passkey,
+    Viewer,
     Mark,
 }
 
 impl Asset {
-    const ALL: [Asset; 4] = [Asset::Style, Asset::Script, Asset::Passkey, Asset::Mark];
+    const ALL: [Asset; 5] = [
+        Asset::Style,
+        Asset::Script,
+        Asset::Passkey,
+        Asset::Viewer,
+        Asset::Mark,
+    ];
 
     fn file(self) -> (&'static str, &'static str, &'static str, &'static str) {
         match self {
@@ -49,6 +56,12 @@ impl Asset {
                 "js",
                 "text/javascript; charset=utf-8",
                 include_str!("assets/passkey.js"),
+            ),
+            Asset::Viewer => (
+                "viewer",
+                "js",
+                "text/javascript; charset=utf-8",
+                include_str!("assets/viewer.js"),
             ),
             Asset::Mark => ("mark", "svg", "image/svg+xml", include_str!("assets/mark.svg")),
         }

@@ -10,6 +10,7 @@ mod assets;
 mod cookies;
 pub mod fault;
 pub mod fields;
+mod file_name;
 mod guard;
 mod headers;
 pub mod layout;

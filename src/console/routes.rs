@@ -110,6 +110,8 @@ pub fn routes() -> Vec<Route> {
         pages::sign_in::routes(),
         pages::join::routes(),
         pages::account::routes(),
+        pages::view::routes(),
+        pages::readings::routes(),
     ]
     .concat()
 }

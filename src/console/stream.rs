@@ -8,6 +8,8 @@
 
 use super::{
     fault::Fault,
+    file_name,
+    headers::ContentPolicy,
     limits::{BLOCK_BYTES, MAX_BLOCK_READS, MAX_STREAMS, MAX_STREAMS_PER_READING},
     range::{Asked, asked},
     visit::Visit,
@@ -37,6 +39,31 @@ pub struct Served {
     pub media_type: HeaderValue,
     /// In the page, or as a file of this name.
     pub disposition: HeaderValue,
+    /// What it may do where it is opened.
+    pub(super) policy: ContentPolicy,
+}
+
+impl Served {
+    /// A file to be saved under the name it had.
+    pub fn attachment(name: &str) -> Self {
+        Served {
+            media_type: HeaderValue::from_static("application/octet-stream"),
+            disposition: file_name::attachment(name),
+            policy: ContentPolicy::Closed,
+        }
+    }
+
+    /// Something to be shown in a page. The media type is one of `access::shown`.
+    pub fn inline(name: &str, media_type: &'static str) -> Self {
+        Served {
+            media_type: HeaderValue::from_static(media_type),
+            disposition: file_name::inline(name),
+            policy: match media_type {
+                "application/pdf" => ContentPolicy::Framed,
+                _ => ContentPolicy::Closed,
+            },
+        }
+    }
 }
 
 /// Answers a request for a reading's bytes. GET honours one range; HEAD says what GET would without one.
@@ -90,6 +117,7 @@ pub fn content(
             response
         }
     };
+    response.extensions_mut().insert(served.policy);
     let headers = response.headers_mut();
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::ETAG, tag);

@@ -34,6 +34,11 @@ impl Zone {
         (-12..=14).contains(&hours).then(|| Zone(Offset::constant(hours)))
     }
 
+    /// What is added to UTC, in milliseconds.
+    pub fn offset_ms(self) -> i64 {
+        i64::from(self.0.seconds()) * 1_000
+    }
+
     /// `2026-07-28`
     pub fn date(self, time_ms: i64) -> String {
         self.day(time_ms).to_string()

@@ -9,6 +9,8 @@ document.addEventListener("submit", (event) => {
     return;
   }
   form.dataset.sent = "yes";
+  // A download leaves the page where it is, and may be wanted again.
+  setTimeout(() => delete form.dataset.sent, 5000);
 });
 // Coming back by the browser's history, a form can be sent again.
 window.addEventListener("pageshow", () => {

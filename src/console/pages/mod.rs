@@ -4,4 +4,6 @@ pub(super) mod account;
 mod factors;
 pub(super) mod home;
 pub(super) mod join;
+pub(super) mod readings;
 pub(super) mod sign_in;
+pub(super) mod view;
