@@ -2,7 +2,7 @@
 //!
 //! Invariant: whoever holds a [`VaultHandle`] holds the vault's lock, so there is one sequencer at a time.
 
-mod console;
+pub(crate) mod console;
 pub mod serve;
 mod unlock;
 

@@ -134,6 +134,12 @@ pub fn may(person: &Person, action: Action, relation: Relation) -> bool {
     rules(person, action).any(|rule| rule.permits(relation))
 }
 
+/// Whether any of a person's roles lets them do this to anything at all: what a menu shows and a page asks first. To what, is
+/// asked when that is known.
+pub fn may_ever(person: &Person, action: Action) -> bool {
+    rules(person, action).any(|rule| rule != Rule::Never)
+}
+
 fn rules(person: &Person, action: Action) -> impl Iterator<Item = Rule> {
     Role::ALL
         .into_iter()
@@ -179,6 +185,19 @@ pub fn permit(person: Option<Person>, action: Action, relation: Relation) -> Res
             Refusal::NotYourRole
         },
     )
+}
+
+/// Leave for what is about nothing in particular: pages and lists, whose rows are chosen by scope.
+///
+/// # Errors
+/// The refusal; the caller puts it on record.
+pub fn permit_ever(person: Option<Person>, action: Action) -> Result<Permit, Refusal> {
+    let person = person.ok_or(Refusal::NotActive)?;
+    if may_ever(&person, action) {
+        Ok(Permit { person, action })
+    } else {
+        Err(Refusal::NotYourRole)
+    }
 }
 
 /// How much of what an action lists a person sees; `None` for nothing.
@@ -271,10 +290,32 @@ mod tests {
     }
 
     #[test]
+    fn whoever_may_do_something_to_anything_gets_to_its_page_and_nobody_else() {
+        for role in Role::ALL {
+            for action in Action::ALL {
+                let somebody = person(&[role], Some("0101"));
+                let others = Relation {
+                    in_scope: true,
+                    ..Relation::default()
+                };
+                let expected = [Relation::OWN, others]
+                    .into_iter()
+                    .any(|relation| may(&somebody, action, relation));
+                assert_eq!(may_ever(&somebody, action), expected, "{role} {action:?}");
+                assert_eq!(permit_ever(Some(somebody), action).is_ok(), expected);
+            }
+        }
+        assert_eq!(
+            permit_ever(None, Action::OwnAccount).unwrap_err(),
+            Refusal::NotActive
+        );
+    }
+
+    #[test]
     fn disabled_people_hold_nothing() {
         let mut gone = person(&[Role::Auditor], None);
         gone.disabled_ms = Some(1);
-        assert!(!may(&gone, Action::SeeLog, Relation::ANY));
+        assert!(!may(&gone, Action::SeeLog, Relation::ANY) && !may_ever(&gone, Action::SeeLog));
         assert_eq!(scope(&gone, Action::SearchMetadata), None);
     }
 }

@@ -4,11 +4,15 @@ use super::{
     authorizer::{self, Who},
     policy::{Action, Relation},
     refusal::{AccessError, Refusal},
+    register,
     requests::one_line,
     room::{ReadingRoom, storage},
 };
 use crate::{
-    catalog::access::{self, Grant},
+    catalog::{
+        access::{self, Grant},
+        people::Person,
+    },
     domain::{access::Purpose, event::Kind},
 };
 
@@ -25,12 +29,13 @@ impl ReadingRoom {
             let grant = access::grant(turn.connection, &grant_id).map_err(storage)?;
             let grant = grant.ok_or(Refusal::NotFound)?;
             let person = asking.active(turn.connection).map_err(storage)?;
-            let mut relation = Relation::default();
-            if let Some(person) = &person {
-                relation.own = grant.person == person.id;
-                relation.in_scope = person.branch.is_none() || person.branch == grant.branch;
+            let person = person.ok_or(Refusal::NotActive)?;
+            // Whose it isn't to see doesn't hear that it is there.
+            if !register::sees_grant(&person, &grant) {
+                return Err(Refusal::NotFound.into());
             }
-            let permit = authorizer::permit(person, Action::RevokeGrant, relation)?;
+            let relation = relation(&person, &grant);
+            let permit = authorizer::permit(Some(person), Action::RevokeGrant, relation)?;
             if !grant.is_live(turn.time_ms) {
                 return Err(Refusal::GrantEnded.into());
             }
@@ -41,6 +46,15 @@ impl ReadingRoom {
         })?;
         self.reads.end_grant(id);
         Ok(())
+    }
+}
+
+/// How a person stands to a grant.
+pub(super) fn relation(person: &Person, grant: &Grant) -> Relation {
+    Relation {
+        own: grant.person == person.id,
+        in_scope: person.branch.is_none() || person.branch == grant.branch,
+        ..Relation::default()
     }
 }
 

@@ -19,6 +19,7 @@ pub mod reading;
 pub mod refusal;
 pub mod refusals;
 mod refusing;
+pub mod register;
 pub mod requests;
 pub mod room;
 pub mod shown;

@@ -84,7 +84,7 @@ pub struct Relation {
 }
 
 impl Relation {
-    /// About nothing in particular: pages and lists, whose rows are chosen by scope.
+    /// Theirs, or in their reach: what has no owner who could stand in the way.
     pub const ANY: Relation = Relation {
         own: true,
         in_scope: true,

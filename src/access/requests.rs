@@ -13,10 +13,12 @@ use super::{
     authorizer::{self, Who},
     policy::{Action, Relation},
     refusal::{AccessError, Refusal},
+    register,
     room::{ReadingRoom, storage},
 };
 use crate::{
     catalog::{
+        CatalogueError,
         access::{self, Request},
         people::Person,
         search::{self, Evidence},
@@ -275,7 +277,7 @@ fn form(form: &Form) -> Result<(Value, String), Refusal> {
     let name = form.name.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !c.is_control() && !turns_text(*c))
         .take(MAX_REASON)
         .collect();
     if form.bytes.len() > MAX_FORM_BYTES || name.is_empty() {
@@ -291,8 +293,13 @@ fn form(form: &Form) -> Result<(Value, String), Refusal> {
     Ok((kept, crate::domain::hex::encode(digest)))
 }
 
+/// Characters that show what follows in another direction, so that a name reads as another one.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// The media type of a form, by its first bytes.
-fn form_media_type(bytes: &[u8]) -> Option<&'static str> {
+pub(super) fn form_media_type(bytes: &[u8]) -> Option<&'static str> {
     [
         (&b"%PDF-"[..], "application/pdf"),
         (b"\xff\xd8\xff", "image/jpeg"),
@@ -334,35 +341,37 @@ fn decider(
     person: Option<Person>,
     request: &Request,
 ) -> Result<authorizer::Permit, CommitError> {
-    let action = if request.emergency {
+    let person = person.ok_or(Refusal::NotActive)?;
+    // Whose it isn't to see doesn't hear that it is there.
+    if !register::sees_request(&person, request) {
+        return Err(Refusal::NotFound.into());
+    }
+    let relation = relation(connection, &person, request).map_err(storage)?;
+    Ok(authorizer::permit(Some(person), deciding(request), relation)?)
+}
+
+/// What deciding this request is called in the policy.
+pub(super) fn deciding(request: &Request) -> Action {
+    if request.emergency {
         Action::DecideEmergency
     } else {
         Action::DecideRequest
-    };
-    let mut relation = Relation {
-        own: false,
-        in_scope: true,
-        ..Relation::default()
-    };
-    if let Some(person) = &person {
-        relation.own = request.person == person.id;
-        relation.in_scope = person.branch.is_none() || person.branch == request.branch;
-        for id in access::request_items(connection, &request.id).map_err(storage)? {
-            for version in search::versions(connection, &id).map_err(storage)? {
-                relation.uploaded |= version.person == person.id;
-                relation.witnessed |= witnessed(connection, &version, person)?;
-            }
-        }
     }
-    Ok(authorizer::permit(person, action, relation)?)
 }
 
-/// Whether a manifest named the person as a witness of what a version shows: by log-in name or id.
-fn witnessed(connection: &Connection, version: &Evidence, person: &Person) -> Result<bool, CommitError> {
-    let witnesses = search::witnesses(connection, version.receipt).map_err(storage)?;
-    Ok(witnesses
-        .iter()
-        .any(|witness| *witness == person.name || *witness == person.id))
+/// How a person stands to a request and to its records.
+pub(super) fn relation(
+    connection: &Connection,
+    person: &Person,
+    request: &Request,
+) -> Result<Relation, CatalogueError> {
+    let (uploaded, witnessed) = access::involvement(connection, &request.id, &person.id, &person.name)?;
+    Ok(Relation {
+        own: request.person == person.id,
+        in_scope: person.branch.is_none() || person.branch == request.branch,
+        uploaded,
+        witnessed,
+    })
 }
 
 struct Granted {

@@ -3,7 +3,7 @@
 //! Whether a grant is live is a question of time, so every such query takes the time.
 
 use super::{Result, project::signed, rows};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value};
 use serde::Serialize;
 
 /// A request for access.
@@ -29,6 +29,8 @@ pub struct Request {
     pub emergency: bool,
     /// File name of the scan of the signed form, if one was attached.
     pub form_name: Option<String>,
+    /// Its size in bytes.
+    pub form_size_bytes: Option<i64>,
     /// When it was filed, milliseconds since 1970.
     pub requested_ms: i64,
     /// `pending`, `approved`, `declined` or `withdrawn`.
@@ -41,6 +43,8 @@ pub struct Request {
     pub decided_ms: Option<i64>,
     /// Why it was declined.
     pub decided_reason: Option<String>,
+    /// Position of the event that decided it.
+    pub decided_leaf: Option<u64>,
     /// The grant that came of it.
     pub grant: Option<String>,
     /// How many records it names.
@@ -50,7 +54,8 @@ pub struct Request {
 const REQUEST: &str = "SELECT r.id, r.leaf_index, r.person, r.branch, r.purpose, r.basis, r.reason, r.duration_s, r.emergency, \
      r.form_name, r.requested_ms, r.state, r.endorser, r.decided_by, r.decided_ms, r.decided_reason, \
      (SELECT id FROM access_grant g WHERE g.request = r.id), \
-     (SELECT COUNT(*) FROM access_request_item i WHERE i.request = r.id) FROM access_request r";
+     (SELECT COUNT(*) FROM access_request_item i WHERE i.request = r.id), r.form_size_bytes, r.decided_index \
+     FROM access_request r";
 
 fn request_row(row: &Row<'_>) -> rusqlite::Result<Request> {
     Ok(Request {
@@ -72,7 +77,20 @@ fn request_row(row: &Row<'_>) -> rusqlite::Result<Request> {
         decided_reason: row.get(15)?,
         grant: row.get(16)?,
         items: row.get(17)?,
+        form_size_bytes: row.get(18)?,
+        decided_leaf: row.get::<_, Option<i64>>(19)?.map(i64::unsigned_abs),
     })
+}
+
+/// What somebody who doesn't see everything sees: what is theirs, and maybe their branch's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Theirs, by id.
+    pub person: String,
+    /// And what is about records that are all of this branch.
+    pub branch: Option<String>,
+    /// And every emergency.
+    pub emergencies: bool,
 }
 
 /// Which requests or grants to list, newest first.
@@ -82,8 +100,14 @@ pub struct Which {
     pub person: Option<String>,
     /// Whose records are all of this branch.
     pub branch: Option<String>,
+    /// In this reach only; `None` for everything.
+    pub reach: Option<Reach>,
+    /// Requests in this state only.
+    pub state: Option<String>,
     /// Undecided requests, or live grants, only.
     pub open: bool,
+    /// Decided requests, or grants that have ended, only.
+    pub over: bool,
     /// Positions below this one: the last row of the page before.
     pub before: Option<u64>,
 }
@@ -104,24 +128,109 @@ pub fn request(connection: &Connection, id: &str) -> Result<Option<Request>> {
 /// # Errors
 /// When SQLite refuses.
 pub fn requests(connection: &Connection, which: &Which, limit: usize) -> Result<Vec<Request>> {
-    let open = if which.open {
-        " AND r.state = 'pending'"
-    } else {
-        ""
-    };
+    let mut wanted = Wanted::of(which, "r");
+    if which.open {
+        wanted.and("r.state = 'pending'", []);
+    }
+    if which.over {
+        wanted.and("r.state <> 'pending'", []);
+    }
+    if let Some(state) = &which.state {
+        wanted.and("r.state = ?", [Value::from(state.clone())]);
+    }
     let mut query = connection.prepare_cached(&format!(
-        "{REQUEST} WHERE (?1 IS NULL OR r.person = ?1) AND (?2 IS NULL OR r.branch = ?2) AND r.leaf_index < ?3{open} \
-         ORDER BY r.leaf_index DESC LIMIT ?4"
+        "{REQUEST}{} ORDER BY r.leaf_index DESC LIMIT {}",
+        wanted.conditions(),
+        rows(limit)
     ))?;
-    let found = query.query_map(
-        params![which.person, which.branch, before(which), rows(limit)],
-        request_row,
-    )?;
+    let found = query.query_map(params_from_iter(wanted.values), request_row)?;
     found.map(|row| Ok(row?)).collect()
 }
 
-fn before(which: &Which) -> i64 {
-    which.before.map_or(i64::MAX, signed)
+/// Undecided requests in a reach: emergencies first, then the oldest.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn pending(connection: &Connection, reach: Option<Reach>, limit: usize) -> Result<Vec<Request>> {
+    let which = Which {
+        reach,
+        ..Which::default()
+    };
+    let mut wanted = Wanted::of(&which, "r");
+    wanted.and("r.state = 'pending'", []);
+    let mut query = connection.prepare_cached(&format!(
+        "{REQUEST}{} ORDER BY r.emergency DESC, r.leaf_index LIMIT {}",
+        wanted.conditions(),
+        rows(limit)
+    ))?;
+    let found = query.query_map(params_from_iter(wanted.values), request_row)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Conditions of a list and what is bound to them.
+#[derive(Default)]
+struct Wanted {
+    conditions: Vec<String>,
+    values: Vec<Value>,
+}
+
+impl Wanted {
+    /// What requests and grants have in common. Only what is asked for is a condition, so that an index can serve it.
+    fn of(which: &Which, table: &str) -> Self {
+        let mut wanted = Wanted::default();
+        if let Some(person) = &which.person {
+            wanted.and(format!("{table}.person = ?"), [Value::from(person.clone())]);
+        }
+        if let Some(branch) = &which.branch {
+            wanted.and(format!("{table}.branch = ?"), [Value::from(branch.clone())]);
+        }
+        if let Some(reach) = &which.reach {
+            let mut ways = format!("{table}.person = ?");
+            let mut values = vec![Value::from(reach.person.clone())];
+            if let Some(branch) = &reach.branch {
+                ways.push_str(&format!(" OR {table}.branch = ?"));
+                values.push(Value::from(branch.clone()));
+            }
+            if reach.emergencies {
+                ways.push_str(&format!(" OR {table}.emergency = 1"));
+            }
+            wanted.and(format!("({ways})"), values);
+        }
+        if let Some(before) = which.before {
+            wanted.and(format!("{table}.leaf_index < ?"), [Value::from(signed(before))]);
+        }
+        wanted
+    }
+
+    fn and(&mut self, condition: impl Into<String>, values: impl IntoIterator<Item = Value>) {
+        self.conditions.push(condition.into());
+        self.values.extend(values);
+    }
+
+    fn conditions(&self) -> String {
+        match self.conditions.as_slice() {
+            [] => String::new(),
+            conditions => format!(" WHERE {}", conditions.join(" AND ")),
+        }
+    }
+}
+
+/// Whether somebody, by id and log-in name, uploaded a record that a request names, and whether a declaration named them
+/// as a witness of one.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn involvement(connection: &Connection, request: &str, person: &str, name: &str) -> Result<(bool, bool)> {
+    let mut query = connection.prepare_cached(
+        "SELECT COALESCE(MAX(e.person = ?2), 0), COALESCE(MAX( \
+         COALESCE(json_extract(p.private, '$.fields.witness1') IN (?2, ?3), 0) OR \
+         COALESCE(json_extract(p.private, '$.fields.witness2') IN (?2, ?3), 0)), 0) \
+         FROM access_request_item i JOIN evidence e ON e.id = i.evidence \
+         LEFT JOIN receipt p ON p.leaf_index = e.leaf_index WHERE i.request = ?1",
+    )?;
+    Ok(query.query_row(params![request, person, name], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?)
 }
 
 /// The records that a request names, by evidence id.
@@ -175,6 +284,8 @@ pub struct Grant {
     pub revoked_by: Option<String>,
     /// Why.
     pub revoked_reason: Option<String>,
+    /// Position of the event that revoked it.
+    pub revoked_leaf: Option<u64>,
     /// Why access was asked for.
     pub reason: String,
     /// How many records it covers.
@@ -190,7 +301,7 @@ impl Grant {
 
 const GRANT: &str = "SELECT g.id, g.leaf_index, g.request, g.person, g.branch, g.approver, g.endorser, g.purpose, g.basis, \
      g.emergency, g.granted_ms, g.expires_ms, g.revoked_ms, g.revoked_by, g.revoked_reason, r.reason, \
-     (SELECT COUNT(*) FROM access_grant_item i WHERE i.grant_id = g.id) \
+     (SELECT COUNT(*) FROM access_grant_item i WHERE i.grant_id = g.id), g.revoked_index \
      FROM access_grant g JOIN access_request r ON r.id = g.request";
 
 fn grant_row(row: &Row<'_>) -> rusqlite::Result<Grant> {
@@ -212,6 +323,7 @@ fn grant_row(row: &Row<'_>) -> rusqlite::Result<Grant> {
         revoked_reason: row.get(14)?,
         reason: row.get(15)?,
         items: row.get(16)?,
+        revoked_leaf: row.get::<_, Option<i64>>(17)?.map(i64::unsigned_abs),
     })
 }
 
@@ -226,24 +338,28 @@ pub fn grant(connection: &Connection, id: &str) -> Result<Option<Grant>> {
         .optional()?)
 }
 
-/// Grants, newest first; with `open` those that are live at `now_ms`.
+/// Grants, newest first; with `open` those that are live at `now_ms`, with `over` those that aren't.
 ///
 /// # Errors
 /// When SQLite refuses.
 pub fn grants(connection: &Connection, which: &Which, now_ms: i64, limit: usize) -> Result<Vec<Grant>> {
-    let live = if which.open {
-        " AND g.revoked_index IS NULL AND g.expires_ms > ?5"
-    } else {
-        " AND ?5 IS NOT NULL"
-    };
+    let mut wanted = Wanted::of(which, "g");
+    if which.open {
+        wanted.and("g.revoked_index IS NULL", []);
+        wanted.and("g.expires_ms > ?", [Value::from(now_ms)]);
+    }
+    if which.over {
+        wanted.and(
+            "(g.revoked_index IS NOT NULL OR g.expires_ms <= ?)",
+            [Value::from(now_ms)],
+        );
+    }
     let mut query = connection.prepare_cached(&format!(
-        "{GRANT} WHERE (?1 IS NULL OR g.person = ?1) AND (?2 IS NULL OR g.branch = ?2) AND g.leaf_index < ?3{live} \
-         ORDER BY g.leaf_index DESC LIMIT ?4"
+        "{GRANT}{} ORDER BY g.leaf_index DESC LIMIT {}",
+        wanted.conditions(),
+        rows(limit)
     ))?;
-    let found = query.query_map(
-        params![which.person, which.branch, before(which), rows(limit), now_ms],
-        grant_row,
-    )?;
+    let found = query.query_map(params_from_iter(wanted.values), grant_row)?;
     found.map(|row| Ok(row?)).collect()
 }
 

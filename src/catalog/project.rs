@@ -118,7 +118,7 @@ impl Event<'_> {
     }
 
     fn subject(&self) -> &str {
-        ["evidence", "person", "branch"]
+        ["evidence", "person", "branch", "request", "grant"]
             .into_iter()
             .filter(|_| !self.is_accession())
             .find_map(|name| self.leaf.text(name))

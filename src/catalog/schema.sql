@@ -148,7 +148,7 @@ CREATE INDEX receipt_accession ON receipt (accession, leaf_index);
 CREATE TABLE event (
     leaf_index  INTEGER PRIMARY KEY,
     kind        TEXT    NOT NULL,
-    subject     TEXT    NOT NULL,                 -- evidence, accession, person, branch or event id
+    subject     TEXT    NOT NULL,                 -- evidence, accession, person, branch, request, grant or event id
     actor       TEXT    NOT NULL,
     time_ms     INTEGER NOT NULL
 ) STRICT;

@@ -8,7 +8,8 @@ use super::{
     fault::Fault,
     fields::Fields,
     layout::{Frame, bounce},
-    limits::{BODY_TIME, CALL_WAIT},
+    limits::{BODY_BYTES, BODY_TIME, CALL_WAIT},
+    multipart,
     next::{self, HOME},
     routes::{Need, Peer, Route, is_api},
     same_site,
@@ -29,7 +30,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     sync::{Arc, atomic::Ordering},
 };
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 /// Hidden field of every form.
 pub(super) const TOKEN_FIELD: &str = "csrf";
@@ -56,6 +57,11 @@ pub(super) async fn answer(console: Arc<Console>, route: Arc<Route>, request: Re
     if !parts.method.is_safe() && !same_site::is_ours(&parts.headers, &console.origin) {
         return refused(Fault::Forged);
     }
+    // Held until the answer is made: so many large bodies are in memory and no more.
+    let _room = match room_for_body(&console, route.body_limit).await {
+        Ok(room) => room,
+        Err(fault) => return refused(fault),
+    };
     let body = match collect(body, &parts.headers, route.body_limit).await {
         Ok(body) => body,
         Err(fault) => return refused(fault),
@@ -286,7 +292,7 @@ fn peer(extensions: &axum::http::Extensions) -> IpAddr {
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address)
 }
 
-fn fields(parts: &Parts, body: &[u8]) -> Result<(Fields, Fields), Fault> {
+fn fields(parts: &Parts, body: &Bytes) -> Result<(Fields, Fields), Fault> {
     let query = Fields::parse(parts.uri.query().unwrap_or_default().as_bytes())?;
     let content_type = parts.headers.get(header::CONTENT_TYPE);
     let content_type = content_type
@@ -295,10 +301,24 @@ fn fields(parts: &Parts, body: &[u8]) -> Result<(Fields, Fields), Fault> {
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     let form = if kind.eq_ignore_ascii_case(FORM) {
         Fields::parse(body)?
+    } else if let Some(boundary) = multipart::boundary(content_type) {
+        Fields::parse_with_files(body, boundary)?
     } else {
         Fields::default()
     };
     Ok((query, form))
+}
+
+/// A place for the body of a route that takes large ones; the others need none.
+async fn room_for_body(console: &Console, limit: usize) -> Result<Option<OwnedSemaphorePermit>, Fault> {
+    if limit <= BODY_BYTES {
+        return Ok(None);
+    }
+    let room = timeout(CALL_WAIT, Arc::clone(&console.large_bodies).acquire_owned());
+    match room.await {
+        Ok(Ok(room)) => Ok(Some(room)),
+        _ => Err(Fault::Busy),
+    }
 }
 
 /// The whole body, within the route's limit and in time.

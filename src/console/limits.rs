@@ -32,6 +32,15 @@ pub(super) const BODY_BYTES: usize = 64 * 1024;
 /// Fields of one form or query.
 pub(super) const MAX_FIELDS: usize = 512;
 
+/// Bytes of the line that separates the fields of a form with a file (RFC 2046 clause 5.1.1).
+pub(super) const MAX_BOUNDARY_BYTES: usize = 70;
+
+/// Bytes that come before the content of one such field.
+pub(super) const MAX_PART_HEAD_BYTES: usize = 2 * 1024;
+
+/// Bodies larger than [`BODY_BYTES`] in memory at one time.
+pub(super) const MAX_LARGE_BODIES: usize = 16;
+
 /// A peer that takes nothing of an answer for this long is cut off. A paused player asks again where it stopped.
 pub(super) const STALL_TIME: Duration = Duration::from_secs(60);
 

@@ -16,6 +16,7 @@ mod headers;
 pub mod layout;
 mod limits;
 mod listener;
+mod multipart;
 pub mod next;
 pub mod page;
 mod pages;
@@ -49,7 +50,7 @@ use axum::{
     response::Response,
 };
 use fault::Fault;
-use limits::MAX_CALLS;
+use limits::{MAX_CALLS, MAX_LARGE_BODIES};
 use next::HOME;
 use ring::rand::SecureRandom;
 use routes::Route;
@@ -106,6 +107,7 @@ pub struct Console {
     /// Paths that can be asked for by GET.
     pages: Vec<&'static str>,
     calls: Arc<Semaphore>,
+    large_bodies: Arc<Semaphore>,
 }
 
 impl Console {
@@ -130,6 +132,7 @@ impl Console {
                 .collect(),
             pages: pages.map(|route| route.path).collect(),
             calls: Arc::new(Semaphore::new(MAX_CALLS)),
+            large_bodies: Arc::new(Semaphore::new(MAX_LARGE_BODIES)),
         }
     }
 
