@@ -39,6 +39,18 @@ impl Who {
         }
     }
 
+    /// Whether this is the person, or a token of theirs for something that tokens may do.
+    ///
+    /// # Errors
+    /// [`Refusal::NotByToken`].
+    pub fn present_for(&self, action: Action) -> Result<(), Refusal> {
+        if self.only.is_none() || policy::by_token(action) {
+            Ok(())
+        } else {
+            Err(Refusal::NotByToken)
+        }
+    }
+
     /// The person as the catalogue knows them now, with the roles that count; `None` when unknown or disabled.
     ///
     /// # Errors

@@ -195,6 +195,30 @@ pub fn rule(role: Role, action: Action) -> Rule {
     }
 }
 
+/// Whether a program may do it with a token of its person. What decides about others, or about somebody's rights, takes the
+/// person: a token that was stolen gives nobody anything that its person doesn't have already.
+pub fn by_token(action: Action) -> bool {
+    match action {
+        Action::SearchMetadata
+        | Action::VerifyObject
+        | Action::RequestAccess
+        | Action::SeeRequests
+        | Action::WithdrawRequest
+        | Action::SeeGrants
+        | Action::ReadContent
+        | Action::SeeLog
+        | Action::SeeReports => true,
+        Action::OwnAccount
+        | Action::DecideRequest
+        | Action::DecideEmergency
+        | Action::RevokeGrant
+        | Action::Witness
+        | Action::AdministerPeople
+        | Action::AdministerSessions
+        | Action::SeeCapacity => false,
+    }
+}
+
 /// A part of the tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Area {

@@ -16,14 +16,16 @@ use super::{
 };
 use crate::{
     catalog::{
+        CatalogueError,
         access::{self, Grant},
-        inspections, people,
+        credentials, inspections, people,
         search::{self, Evidence},
     },
     custody::sequencer::Proposed,
     domain::{access::Purpose, event::Kind},
     seal::VersionId,
 };
+use rusqlite::Connection;
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -99,7 +101,7 @@ pub struct Wanted {
     pub purpose: Purpose,
     /// By which way.
     pub channel: Channel,
-    /// The session or connection that may use the reading, and ends it when it ends.
+    /// The session, connection or (through the API) token, by id, that may use the reading, and ends it when it ends.
     pub holder: String,
 }
 
@@ -112,7 +114,7 @@ pub struct Opened {
     pub leaf: u64,
     /// The grant.
     pub grant: String,
-    /// Until when the grant holds, milliseconds since 1970.
+    /// Until when it may be read: the end of the grant, or of the token where that comes first; milliseconds since 1970.
     pub expires_ms: i64,
     /// Who reads, by id.
     pub person: String,
@@ -126,12 +128,37 @@ pub struct Opened {
     pub purpose: Purpose,
     /// By which way.
     pub channel: Channel,
-    /// Which session or connection holds it.
+    /// Which session, connection or token holds it.
     pub holder: String,
     /// Media type of what is read, where it is known.
     pub media_type: Option<String>,
     /// File name of the original.
     pub file_name: String,
+    /// SHA-256 of the whole of it, lower-case hex.
+    pub sha256: String,
+}
+
+/// What is told of the content that is read.
+struct File {
+    name: String,
+    media_type: Option<String>,
+    sha256: String,
+}
+
+/// When whatever holds a reading ends by itself, where that is known beforehand: of the API's tokens it is, and one that
+/// doesn't count at this time gives `None`. Sessions and connections end their readings themselves.
+fn holder_end_ms(
+    connection: &Connection,
+    wanted: &Wanted,
+    now_ms: i64,
+) -> Result<Option<i64>, CatalogueError> {
+    if wanted.channel != Channel::Api {
+        return Ok(Some(i64::MAX));
+    }
+    let token = credentials::token(connection, &wanted.holder)?;
+    Ok(token
+        .filter(|token| token.revoked_ms.is_none() && now_ms < token.expires_ms)
+        .map(|token| token.expires_ms))
 }
 
 impl ReadingRoom {
@@ -165,25 +192,37 @@ impl ReadingRoom {
             (What::ContactSheet | What::Playback, Some(copy)) => copy.size_bytes,
             _ => row.size_bytes,
         };
-        let (part, media_type) = match (wanted.what, copy) {
-            (What::Original, _) => (Part::Original, None),
-            (What::ContactSheet, Some(copy)) => {
-                (Part::ContactSheet { event: copy.id }, Some(copy.media_type))
-            }
-            (What::Playback, Some(copy)) => (Part::Playback { event: copy.id }, Some(copy.media_type)),
+        let (part, media_type, sha256) = match (wanted.what, copy) {
+            (What::Original, _) => (Part::Original, None, row.sha256.clone()),
+            (What::ContactSheet, Some(copy)) => (
+                Part::ContactSheet { event: copy.id },
+                Some(copy.media_type),
+                copy.sha256,
+            ),
+            (What::Playback, Some(copy)) => (
+                Part::Playback { event: copy.id },
+                Some(copy.media_type),
+                copy.sha256,
+            ),
             (What::ContactSheet | What::Playback, None) => return Err(Refusal::NotFound.into()),
         };
         let content = self.content(&row, &part, size_bytes.unsigned_abs())?;
-        let opened = self.commit_read(who, wanted, row, media_type)?;
+        let file = File {
+            name: row.file_name,
+            media_type,
+            sha256,
+        };
+        let opened = self.commit_read(who, wanted, file)?;
         let (grant, person) = (opened.grant.clone(), opened.person.clone());
         let reading = self.reads.add(opened, content);
         // Revoked or disabled between the commit and the list? From here on whoever does that finds the reading.
         let still = self.catalogue.read(|connection| {
             let active =
                 people::by_id(connection, &person)?.is_some_and(|person| person.disabled_ms.is_none());
-            let live =
-                access::grant(connection, &grant)?.is_some_and(|grant| grant.is_live(self.clock.now_ms()));
-            Ok(active && live)
+            let now_ms = self.clock.now_ms();
+            let live = access::grant(connection, &grant)?.is_some_and(|grant| grant.is_live(now_ms));
+            let held = holder_end_ms(connection, wanted, now_ms)?.is_some();
+            Ok(active && live && held)
         });
         match still {
             Ok(true) => Ok(reading),
@@ -224,17 +263,11 @@ impl ReadingRoom {
         })
     }
 
-    fn commit_read(
-        &self,
-        who: &Who,
-        wanted: &Wanted,
-        row: Evidence,
-        media_type: Option<String>,
-    ) -> Result<Opened, AccessError> {
+    fn commit_read(&self, who: &Who, wanted: &Wanted, file: File) -> Result<Opened, AccessError> {
         let event = self.new_id()?;
         let place = self.sealer.registry(event.clone());
         let (asking, asked) = (who.clone(), wanted.clone());
-        let chosen: Arc<OnceLock<Grant>> = Arc::default();
+        let chosen: Arc<OnceLock<(Grant, i64)>> = Arc::default();
         let choice = chosen.clone();
         let committed = self.custody.commit(move |turn| {
             let person = asking.active(turn.connection).map_err(storage)?;
@@ -243,6 +276,8 @@ impl ReadingRoom {
                 access::live_grants_for(turn.connection, &asking.person, &asked.evidence, turn.time_ms)
                     .map_err(storage)?;
             let grant = grants::choose(grants, asked.purpose)?;
+            let holder_end_ms = holder_end_ms(turn.connection, &asked, turn.time_ms).map_err(storage)?;
+            let expires_ms = grant.expires_ms.min(holder_end_ms.ok_or(Refusal::NotActive)?);
             let draft = permit
                 .event(Kind::AccessRead, event)
                 .fact("evidence", asked.evidence)
@@ -255,20 +290,20 @@ impl ReadingRoom {
                 .fact("channel", asked.channel.id())
                 .commit("reason", grant.reason.as_str())
                 .commit("requester", permit.person().name.as_str());
-            let _ = choice.set(grant);
+            let _ = choice.set((grant, expires_ms));
             Ok(Proposed {
                 draft,
                 place: Some(place),
             })
         })?;
-        let grant = chosen.get().ok_or_else(|| {
+        let (grant, expires_ms) = chosen.get().ok_or_else(|| {
             AccessError::Unavailable("a reading was committed without its grant".to_owned())
         })?;
         Ok(Opened {
             id: committed.leaf.id,
             leaf: committed.index,
             grant: grant.id.clone(),
-            expires_ms: grant.expires_ms,
+            expires_ms: *expires_ms,
             person: who.person.clone(),
             evidence: wanted.evidence.clone(),
             version: wanted.version,
@@ -276,8 +311,9 @@ impl ReadingRoom {
             purpose: wanted.purpose,
             channel: wanted.channel,
             holder: wanted.holder.clone(),
-            media_type,
-            file_name: row.file_name,
+            media_type: file.media_type,
+            file_name: file.name,
+            sha256: file.sha256,
         })
     }
 }

@@ -31,6 +31,8 @@ refusals! {
     NotYourRole "not_your_role" "您的角色不包含此项权限；此次尝试已记录。" "None of your roles may do this; the attempt is on record."
     /// Another branch's.
     OutOfScope "out_of_scope" "不在您的机构范围内；如确属紧急，请以紧急查阅方式申请（须两人审批）。" "This is outside your branch; in an emergency file an emergency request, which takes two approvers."
+    /// A token tried what takes a person.
+    NotByToken "not_by_token" "令牌不能办理此项操作，须由本人登录控制台办理。" "A token can't do this: the person has to sign in at the console."
     /// Nobody approves what they asked for.
     OwnRequest "own_request" "不能审批本人提出的申请，请由他人审批。" "Nobody decides their own request: somebody else has to."
     /// Nobody approves access to what they took in or witnessed.

@@ -81,7 +81,8 @@ impl ReadingRoom {
     /// # Errors
     /// The refusal, or that the catalogue can't be read.
     pub fn scope(&self, who: &Who, action: Action) -> Result<Scope, AccessError> {
-        let scope = self.person(who).and_then(|person| {
+        let present = who.present_for(action).map_err(AccessError::from);
+        let scope = present.and_then(|()| self.person(who)).and_then(|person| {
             authorizer::scope(&person, action).ok_or(AccessError::Refused(Refusal::NotYourRole))
         });
         self.on_record(who, action, None, scope)
@@ -93,9 +94,10 @@ impl ReadingRoom {
     /// The refusal, or that the catalogue can't be read.
     pub fn permit(&self, who: &Who, action: Action) -> Result<Permit, AccessError> {
         let found = self.catalogue.read(|connection| who.active(connection));
-        let permit = found
-            .map_err(AccessError::from)
-            .and_then(|person| Ok(authorizer::permit_ever(person, action)?));
+        let permit = found.map_err(AccessError::from).and_then(|person| {
+            who.present_for(action)?;
+            Ok(authorizer::permit_ever(person, action)?)
+        });
         self.on_record(who, action, None, permit)
     }
 
@@ -109,7 +111,9 @@ impl ReadingRoom {
     ) -> Result<Committed, AccessError> {
         let event = self.new_id()?;
         let place = self.sealer.registry(event.clone());
+        let present = who.present_for(action);
         let committed = self.custody.commit(move |turn| {
+            present?;
             let draft = decide(turn, &event)?;
             let place = draft.has_record().then_some(place);
             Ok(Proposed { draft, place })

@@ -68,6 +68,9 @@ pub(super) fn revoke_token(vault: &Vault, given: String) -> Result<Response, Adm
             other => refused(other),
         })
     })?;
+    if let Some(token) = done.leaf.text("token") {
+        vault.room.reads.end_holder(token);
+    }
     Ok(Response::Logged { leaf: done.index })
 }
 

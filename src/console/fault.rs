@@ -235,6 +235,7 @@ fn status(refusal: Refusal) -> StatusCode {
     match refusal {
         Refusal::NotActive
         | Refusal::NotYourRole
+        | Refusal::NotByToken
         | Refusal::OutOfScope
         | Refusal::OwnRequest
         | Refusal::Involved

@@ -22,6 +22,10 @@ pub enum Why {
     Wrong,
     /// A passkey's counter went back: there are two of it.
     Clone,
+    /// No token of the API, or one with a wrong secret.
+    TokenWrong,
+    /// A token of the API that counts no longer.
+    TokenEnded,
 }
 
 impl Why {
@@ -30,6 +34,8 @@ impl Why {
         match self {
             Why::Wrong => "wrong",
             Why::Clone => "passkey_clone",
+            Why::TokenWrong => "token_wrong",
+            Why::TokenEnded => "token_ended",
         }
     }
 }
@@ -37,7 +43,7 @@ impl Why {
 /// A refused try.
 #[derive(Clone, Debug)]
 pub struct RefusedSignIn {
-    /// Whose name or passkey it was, where it is anybody's.
+    /// Whose name, passkey or token it was, where it is anybody's.
     pub person: Option<String>,
     /// From where.
     pub address: IpAddr,

@@ -8,6 +8,7 @@
 //! | source | address, or /64 of IPv6 | 30 | 20 s | likewise |
 //! | name | name, over all strangers | 50 | 1 min | likewise |
 //! | all | all strangers | 500 | 0.2 s | likewise |
+//! | token | address, or /64 of IPv6 | 30 | 20 s | tokens of the API that don't count, and nothing else |
 //! | device | a device from which this person signed in before | 10 | 1 min | that person on that device, and nothing else |
 //!
 //! So strangers use up strangers' budgets: the person, on a device of theirs, signs in whatever goes on. On a new device they
@@ -36,6 +37,7 @@ const PAIR: Limit = limit(5, 120_000);
 const SOURCE: Limit = limit(30, 20_000);
 const NAME: Limit = limit(50, 60_000);
 const ALL: Limit = limit(500, 200);
+const TOKEN: Limit = limit(30, 20_000);
 const DEVICE: Limit = limit(10, 60_000);
 
 const fn limit(tries: i64, regained_each_ms: i64) -> Limit {
@@ -114,6 +116,15 @@ impl Throttle {
         let source = network(source);
         let charged = vec![(key(b"source", &source, ""), SOURCE), (key(b"all", &[], ""), ALL)];
         self.charge(charged, now_ms)
+    }
+
+    /// Charges a token that doesn't count. A program that goes on with one that ran out keeps nobody at the same address from
+    /// signing in, nor another program with one that counts: that isn't asked here.
+    ///
+    /// # Errors
+    /// When the address's budget is used up.
+    pub fn token(&self, source: IpAddr, now_ms: i64) -> Result<Admission<'_>, TooMany> {
+        self.charge(vec![(key(b"token", &network(source), ""), TOKEN)], now_ms)
     }
 
     /// Charges a try of somebody who is signed in to show a factor again.

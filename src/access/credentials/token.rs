@@ -5,6 +5,7 @@
 use super::{
     Code, CredentialError, Credentials, MAX_TOKENS, Result, active, label,
     proof::{Proof, Shown},
+    refused::{RefusedSignIn, Why},
 };
 use crate::{
     access::authorizer::Who,
@@ -21,6 +22,7 @@ use crate::{
 use rusqlite::Connection;
 use std::{
     collections::HashMap,
+    net::IpAddr,
     sync::{Mutex, PoisonError},
 };
 use subtle::ConstantTimeEq;
@@ -47,7 +49,11 @@ pub struct NewToken {
 pub struct Bearer {
     /// What the log calls the token.
     pub token: String,
-    /// Whose it is.
+    /// What it is for, as its person put it.
+    pub label: String,
+    /// When it ends, milliseconds since 1970.
+    pub expires_ms: i64,
+    /// Whose it is, with the token's roles and no other.
     pub person: Person,
     /// The roles that it stands for: some of theirs.
     pub roles: RoleSet,
@@ -61,6 +67,16 @@ impl Bearer {
             only: Some(self.roles.iter().collect()),
         }
     }
+}
+
+/// What a text that was sent as a token is.
+enum Read {
+    /// One that counts.
+    Counts(Box<Bearer>),
+    /// One that was right once: it was revoked or ran out, or its person may come in no longer; the person's id.
+    Ended(String),
+    /// None, or one with a wrong secret; then whose it would be.
+    Wrong(Option<String>),
 }
 
 /// When tokens were last used, while the server runs.
@@ -137,34 +153,66 @@ fn subset(person: &Person, roles: &[String]) -> Option<RoleSet> {
 }
 
 impl Credentials {
-    /// Who comes with this token, and with which roles. Takes the same time for a wrong secret as for a right one.
-    pub fn token(&self, sent: &str) -> Option<Bearer> {
-        let (id, secret) = sent.strip_prefix(PREFIX)?.split_once('_')?;
-        let secret = Code::sent(secret).filter(|_| id::is_id(id))?;
-        let found = self.parts.catalogue.read(|connection| {
+    /// Who comes with this token, and with which roles. A token that counts is never kept waiting, whatever others send from the
+    /// same address; one that doesn't is charged to its address, and on record.
+    ///
+    /// # Errors
+    /// That it doesn't count, without saying why; that too many didn't; or that it can't be told.
+    pub fn bearer(&self, sent: &str, from: IpAddr) -> Result<Bearer> {
+        let now_ms = self.now_ms();
+        let (why, person) = match self.read_token(sent, now_ms)? {
+            Read::Counts(bearer) => return Ok(*bearer),
+            Read::Ended(person) => (Why::TokenEnded, Some(person)),
+            Read::Wrong(person) => (Why::TokenWrong, person),
+        };
+        // Kept, not given back: it was no mistake that is put right.
+        let _charged = self.throttle.token(from, now_ms)?;
+        self.parts.refusals.refused(RefusedSignIn {
+            person,
+            address: from.to_canonical(),
+            why,
+        });
+        Err(CredentialError::Refused)
+    }
+
+    /// Takes the same time for a wrong secret as for a right one.
+    fn read_token(&self, sent: &str, now_ms: i64) -> Result<Read> {
+        let parts = sent.strip_prefix(PREFIX).and_then(|rest| rest.split_once('_'));
+        let Some((id, secret)) =
+            parts.and_then(|(id, secret)| Some((id, Code::sent(secret).filter(|_| id::is_id(id))?)))
+        else {
+            return Ok(Read::Wrong(None));
+        };
+        let (row, person) = self.parts.catalogue.read(|connection| {
             let row = credentials::token(connection, id)?;
             let person = row.as_ref().map(|row| people::by_id(connection, &row.person));
             Ok((row, person.transpose()?.flatten()))
-        });
-        let (row, person) = found
-            .inspect_err(|error| tracing::error!(%error, "the catalogue can't be read, so no token counts"))
-            .ok()?;
-        let now_ms = self.now_ms();
+        })?;
         let nothing = [0; 32];
         let kept = row
             .as_ref()
             .map_or(&nothing[..], |row| row.secret_sha256.as_slice());
         let is_right = bool::from(secret.sha256().ct_eq(kept));
-        let counts = |row: &TokenRow| is_right && row.revoked_ms.is_none() && now_ms < row.expires_ms;
-        let row = row.filter(counts)?;
-        let person = person.filter(|person| person.disabled_ms.is_none())?;
-        let roles = subset(&person, &row.roles)?;
+        let Some(row) = row.filter(|_| is_right) else {
+            return Ok(Read::Wrong(person.map(|person| person.id)));
+        };
+        let counts = row.revoked_ms.is_none() && now_ms < row.expires_ms;
+        let person = person.filter(|person| counts && person.disabled_ms.is_none());
+        let roles = person.as_ref().and_then(|person| subset(person, &row.roles));
+        let (Some(mut person), Some(roles)) = (person, roles) else {
+            return Ok(Read::Ended(row.person));
+        };
+        person
+            .roles
+            .retain(|held| roles.iter().any(|role| role.id() == held));
         self.last_use.note(&row.id, now_ms);
-        Some(Bearer {
+        Ok(Read::Counts(Box::new(Bearer {
             token: row.id,
+            label: row.label,
+            expires_ms: row.expires_ms,
             person,
             roles,
-        })
+        })))
     }
 
     /// A person's tokens, newest first, each with when it was last used since the server started.

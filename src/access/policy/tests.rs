@@ -163,3 +163,22 @@ fn no_permitted_combination_of_roles_reaches_what_it_must_never() {
         }
     }
 }
+
+#[test]
+fn a_token_decides_nothing_and_changes_nobody_s_rights() {
+    use Action::*;
+    for action in Action::ALL {
+        let expected = !matches!(
+            action,
+            OwnAccount
+                | DecideRequest
+                | DecideEmergency
+                | RevokeGrant
+                | Witness
+                | AdministerPeople
+                | AdministerSessions
+                | SeeCapacity
+        );
+        assert_eq!(by_token(action), expected, "{action:?}");
+    }
+}

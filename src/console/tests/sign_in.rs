@@ -429,7 +429,7 @@ fn a_token_is_shown_once_and_revoked() {
     let issued = browser.post("/account/tokens/issue", &fields);
     assert_eq!(issued.status, StatusCode::OK, "{}", issued.body);
     let token = secret_on(&issued.body);
-    let bearer = fixture.console.credentials.token(&token).unwrap();
+    let bearer = fixture.console.credentials.bearer(&token, PEER).unwrap();
     browser.get("/account");
     assert!(
         !browser.page.contains(&token) && !browser.page.contains("<b>system"),
@@ -441,7 +441,7 @@ fn a_token_is_shown_once_and_revoked() {
     let theirs = fixture.post(&path, &stranger, &format!("csrf={}", stranger.token()));
     assert_eq!(theirs.status, StatusCode::NOT_FOUND);
     assert_eq!(browser.post(&path, &[]).status, StatusCode::SEE_OTHER);
-    assert!(fixture.console.credentials.token(&token).is_none());
+    assert!(fixture.console.credentials.bearer(&token, PEER).is_err());
 }
 
 #[test]

@@ -131,12 +131,12 @@ fn whoever_joins_again_begins_anew() {
         .credentials
         .issue_token(&person, "s", Shown::Code(&code), new)
         .unwrap();
-    assert!(fixture.by_passkey(&mut device).is_ok() && fixture.credentials.token(&token).is_some());
+    assert!(fixture.by_passkey(&mut device).is_ok() && fixture.bearer(&token).is_some());
 
     let app = fixture.joined("wang");
     is_refused(fixture.signs_in("wang", &old_app));
     is_refused(fixture.by_passkey(&mut device));
-    assert!(fixture.credentials.token(&token).is_none());
+    assert!(fixture.bearer(&token).is_none());
     assert!(fixture.signs_in("wang", &app).is_ok());
 }
 

@@ -54,6 +54,10 @@ impl Fixture {
         }
     }
 
+    pub(super) fn bearer(&self, sent: &str) -> Option<token::Bearer> {
+        self.credentials.bearer(sent, here().address).ok()
+    }
+
     pub(super) fn now(&self) -> i64 {
         self.credentials.now_ms()
     }

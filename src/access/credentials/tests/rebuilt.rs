@@ -174,7 +174,10 @@ fn everything(credentials: &Credentials) {
         .issue_token(&invited.person, "s", Shown::Code(&secret.code(step + 1)), new)
         .unwrap();
     credentials
-        .revoke_token(&invited.person, &credentials.token(&text).unwrap().token)
+        .revoke_token(
+            &invited.person,
+            &credentials.bearer(&text, here().address).unwrap().token,
+        )
         .unwrap();
     let code = invite(credentials, "audit");
     let invited = credentials.invited(&code, here()).unwrap();

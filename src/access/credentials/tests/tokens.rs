@@ -31,9 +31,14 @@ fn a_token_stands_for_some_of_a_person_s_roles() {
         text.starts_with("mnt_") && text.len() == 4 + 26 + 1 + 52,
         "{text}"
     );
-    let bearer = fixture.credentials.token(&text).unwrap();
+    let bearer = fixture.bearer(&text).unwrap();
     assert_eq!(bearer.person.name, "wang");
     assert!(bearer.roles.has(Role::Retriever) && !bearer.roles.has(Role::Approver));
+    assert_eq!(
+        bearer.person.roles,
+        ["retriever"],
+        "no handler can take it for more"
+    );
     let (row, used) = fixture.credentials.tokens("p-wang").unwrap().remove(0);
     assert_eq!(
         (row.label.as_str(), used),
@@ -71,11 +76,11 @@ fn a_token_ends_by_itself_by_revoking_and_with_its_person() {
     let text = fixture.issue(&app, new(&["retriever"], 1)).unwrap();
     let other = fixture.issue(&app, new(&["retriever"], 366)).unwrap();
     fixture.wait(DAY_MS - STEP_MS - 1);
-    assert!(fixture.credentials.token(&text).is_some());
+    assert!(fixture.bearer(&text).is_some());
     fixture.wait(1);
-    assert!(fixture.credentials.token(&text).is_none());
+    assert!(fixture.bearer(&text).is_none());
 
-    let bearer = fixture.credentials.token(&other).unwrap();
+    let bearer = fixture.bearer(&other).unwrap();
     let li = fixture.person("li.na");
     assert!(matches!(
         fixture.credentials.revoke_token(&li, &bearer.token),
@@ -85,16 +90,16 @@ fn a_token_ends_by_itself_by_revoking_and_with_its_person() {
         .credentials
         .revoke_token(&bearer.person, &bearer.token)
         .unwrap();
-    assert!(fixture.credentials.token(&other).is_none());
+    assert!(fixture.bearer(&other).is_none());
     assert!(matches!(
         fixture.credentials.revoke_token(&bearer.person, &bearer.token),
         Err(CredentialError::Unknown)
     ));
 
     let third = fixture.issue(&app, new(&["approver"], 7)).unwrap();
-    assert!(fixture.credentials.token(&third).is_some());
+    assert!(fixture.bearer(&third).is_some());
     fixture.vault.disable("wang");
-    assert!(fixture.credentials.token(&third).is_none());
+    assert!(fixture.bearer(&third).is_none());
 }
 
 #[test]
@@ -106,13 +111,10 @@ fn no_altered_token_counts() {
         let mut altered = text.clone().into_bytes();
         altered[at] = if altered[at] == b'0' { b'1' } else { b'0' };
         assert!(
-            fixture
-                .credentials
-                .token(&String::from_utf8(altered).unwrap())
-                .is_none(),
+            fixture.bearer(&String::from_utf8(altered).unwrap()).is_none(),
             "character {at}"
         );
-        assert!(fixture.credentials.token(&text[..at]).is_none());
+        assert!(fixture.bearer(&text[..at]).is_none());
     }
     for wrong in [
         "",
@@ -122,12 +124,12 @@ fn no_altered_token_counts() {
         &format!("{text}0"),
         &format!(" {text}"),
     ] {
-        assert!(fixture.credentials.token(wrong).is_none(), "{wrong}");
+        assert!(fixture.bearer(wrong).is_none(), "{wrong}");
     }
     // The secret of one token with the id of another.
     let other = fixture.issue(&app, new(&["retriever"], 1)).unwrap();
     let (id, secret) = (&other[..30], &text[30..]);
-    assert!(fixture.credentials.token(&format!("{id}{secret}")).is_none());
+    assert!(fixture.bearer(&format!("{id}{secret}")).is_none());
 }
 
 #[test]
@@ -151,4 +153,52 @@ fn a_token_needs_a_fresh_factor_and_there_is_an_end_to_them() {
         fixture.issue(&app, new(&["retriever"], 1)).is_ok(),
         "those that ended don't count"
     );
+}
+
+#[test]
+fn wrong_tokens_are_on_record_and_slowed_down_and_keep_nobody_else_out() {
+    let fixture = Fixture::new();
+    let app = fixture.joined("wang");
+    let text = fixture.issue(&app, new(&["retriever"], 1)).unwrap();
+    let ended = fixture.issue(&app, new(&["retriever"], 1)).unwrap();
+    let token = fixture.bearer(&ended).unwrap().token;
+    fixture
+        .credentials
+        .revoke_token(&fixture.person("wang"), &token)
+        .unwrap();
+    let wrong = format!("{}{}", &text[..30], "_".to_owned() + &"0".repeat(52));
+    fixture.told.0.lock().unwrap().clear();
+    for sent in ["mnt_nonsense", &wrong, &ended] {
+        assert!(fixture.bearer(sent).is_none());
+    }
+    let told: Vec<_> = std::mem::take(&mut *fixture.told.0.lock().unwrap());
+    let told: Vec<_> = told
+        .into_iter()
+        .map(|told| (told.person, told.why.id()))
+        .collect();
+    let wang = Some("p-wang".to_owned());
+    assert_eq!(
+        told,
+        [
+            (None, "token_wrong"),
+            (wang.clone(), "token_wrong"),
+            (wang, "token_ended")
+        ]
+    );
+    // A program that goes on with a token that was revoked.
+    let slowed = || {
+        matches!(
+            fixture.credentials.bearer(&ended, here().address),
+            Err(CredentialError::TooMany(_))
+        )
+    };
+    assert!((0..100).any(|_| slowed()));
+    let told = fixture.told.0.lock().unwrap().len();
+    assert!(slowed() && fixture.told.0.lock().unwrap().len() == told);
+    assert!(
+        fixture.bearer(&text).is_some(),
+        "one that counts, from the same address"
+    );
+    fixture.wait(STEP_MS);
+    assert!(fixture.signs_in("wang", &app).is_ok(), "and a person");
 }

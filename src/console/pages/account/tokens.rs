@@ -121,15 +121,13 @@ fn form_page(console: &Console, visit: &Visit, wrong: Option<&Words>) -> Result<
 }
 
 fn revoke(console: &Console, visit: &Visit) -> Result<Response, Fault> {
-    let done = console
-        .credentials
-        .revoke_token(visit.person()?, visit.param("id")?);
-    match done {
-        Ok(()) => Ok(told(
-            console,
-            visit,
-            Words::new("令牌已撤销。", "The token is revoked."),
-        )),
+    let token = visit.param("id")?;
+    match console.credentials.revoke_token(visit.person()?, token) {
+        Ok(()) => {
+            console.room.reads.end_holder(token);
+            let words = Words::new("令牌已撤销。", "The token is revoked.");
+            Ok(told(console, visit, words))
+        }
         Err(CredentialError::Unknown) => Err(Fault::NotFound),
         Err(error) => Err(Fault::internal(error)),
     }
