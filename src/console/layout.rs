@@ -43,6 +43,7 @@ struct Holder {
 struct Entry {
     path: &'static str,
     text: String,
+    count: usize,
     is_current: bool,
 }
 
@@ -79,6 +80,7 @@ impl Frame {
             Some(Entry {
                 path: route.path,
                 text: words.of(visit.lang).to_owned(),
+                count: route.count.map_or(0, |count| count(console, &signed.person)),
                 is_current: is_below(&visit.path, route.path),
             })
         });
@@ -189,7 +191,10 @@ fn header_bar(frame: &Frame) -> Markup {
                 nav.menu aria-label=(lang.of("主菜单", "Main menu")) {
                     ul {
                         @for entry in &frame.menu {
-                            li { a href=(entry.path) aria-current=[entry.is_current.then_some("page")] { (entry.text) } }
+                            li { a href=(entry.path) aria-current=[entry.is_current.then_some("page")] {
+                                (entry.text)
+                                @if entry.count > 0 { " " span.count { (entry.count) } }
+                            } }
                         }
                     }
                 }

@@ -194,6 +194,16 @@ pub fn checkbox(name: &str, value: &str, label: &str, is_ticked: bool) -> Markup
     }
 }
 
+/// One of several that exclude each other, with a line that says what it means.
+pub fn radio(name: &str, value: &str, label: &str, hint: Option<&str>, is_chosen: bool) -> Markup {
+    html! {
+        label.tick {
+            input type="radio" name=(name) value=(value) checked[is_chosen];
+            span { (label) @if let Some(hint) = hint { span.hint { (hint) } } }
+        }
+    }
+}
+
 /// Names and what they are of one thing.
 pub fn definitions(items: &[(&str, Markup)]) -> Markup {
     html! { dl.facts { @for (name, value) in items { div { dt { (name) } dd { (value) } } } } }

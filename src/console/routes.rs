@@ -5,6 +5,7 @@ use super::{
     Console, allows::Action, assets, fault::Fault, guard, headers, limits::BODY_BYTES, pages, visit::Visit,
     words::Words,
 };
+use crate::catalog::people::Person;
 use axum::{
     Router,
     body::{Body, Bytes, HttpBody},
@@ -31,6 +32,9 @@ pub enum Need {
 /// Answers a request. Called on a blocking thread, so it may read the catalogue, commit and decrypt.
 pub type Handler = fn(&Console, &Visit) -> Result<Response, Fault>;
 
+/// How much waits behind an entry of the menu for whoever sees it; asked for every page, so it must be cheap.
+pub type Count = fn(&Console, &Person) -> usize;
+
 /// A row of the table.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -48,6 +52,8 @@ pub struct Route {
     pub is_unnoticed: bool,
     /// Its entry in the menu, which shows it to whom it is open.
     pub menu: Option<Words>,
+    /// How much waits behind that entry, which says so.
+    pub count: Option<Count>,
 }
 
 impl Route {
@@ -66,6 +72,12 @@ impl Route {
     /// Stands in the menu under this name.
     pub fn menu(mut self, zh: &str, en: &str) -> Self {
         self.menu = Some(Words::new(zh, en));
+        self
+    }
+
+    /// Its entry in the menu says how much waits there.
+    pub fn counted(mut self, count: Count) -> Self {
+        self.count = Some(count);
         self
     }
 
@@ -90,6 +102,7 @@ pub fn get(path: &'static str, need: Need, handler: Handler) -> Route {
         handler,
         is_unnoticed: false,
         menu: None,
+        count: None,
     }
 }
 
@@ -107,6 +120,7 @@ pub fn routes() -> Vec<Route> {
     [
         assets::routes(),
         pages::home::routes(),
+        pages::requests::routes(),
         pages::sign_in::routes(),
         pages::join::routes(),
         pages::account::routes(),

@@ -16,10 +16,11 @@ use super::{
     words::{Lang, Words},
 };
 use crate::{
-    access::credentials::testing,
+    access::{ReadingRoom, credentials::testing},
     catalog::people::{self, Person},
     custody::testing::TestVault,
     domain::time::Zone,
+    server::console::ByPolicy,
 };
 use axum::{
     body::Body,
@@ -34,6 +35,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod requests;
 mod sign_in;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -89,18 +91,36 @@ impl Fixture {
 
     /// The real table and some routes more.
     fn with(table: Vec<Route>) -> Self {
-        let vault = TestVault::new();
-        let policy = Arc::new(Policy::default());
+        let (vault, policy) = (TestVault::new(), Arc::new(Policy::default()));
+        let room = vault.room();
+        Self::assembled(vault, table, &policy, policy.clone(), room)
+    }
+
+    /// The real table under the real policy, whose refusals go to the log.
+    fn by_policy() -> Self {
+        let (vault, policy) = (TestVault::new(), Arc::default());
+        let room = vault.room();
+        let allows = Arc::new(ByPolicy(room.clone()));
+        Self::assembled(vault, routes(), &policy, allows, room)
+    }
+
+    fn assembled(
+        vault: TestVault,
+        table: Vec<Route>,
+        policy: &Arc<Policy>,
+        allows: Arc<dyn Allows>,
+        room: Arc<ReadingRoom>,
+    ) -> Self {
         let config = toml::from_str("listen = \"127.0.0.1:8443\"").unwrap();
         let parts = Parts {
             catalogue: vault.catalogue.clone(),
-            allows: policy.clone(),
+            allows,
             clock: vault.clock.clone(),
             random: Arc::new(SystemRandom::new()),
             zone: Zone::default(),
             keys: vault.layout.keys(),
             credentials: Arc::new(testing::credentials(&vault, Arc::default())),
-            room: vault.room(),
+            room,
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
         let site = Site::new(&console, table);
@@ -111,7 +131,7 @@ impl Fixture {
         Fixture {
             vault,
             console,
-            policy,
+            policy: policy.clone(),
             site,
             runtime: runtime.unwrap(),
         }

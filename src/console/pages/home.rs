@@ -1,5 +1,6 @@
 //! The start page: who you are here and what you can do; also the way out, and whether anybody is there at all.
 
+use super::requests;
 use crate::{
     console::{
         Console,
@@ -57,9 +58,11 @@ fn start(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let pages: Vec<_> = frame.open_pages().collect();
     let body = html! {
         (title(&heading, Some(lang.of("您在这里能做什么，由您的角色决定。", "Your roles decide what you can do here."))))
+        (requests::what_waits(console, visit)?)
         @if !pages.is_empty() {
             div.actions { @for (path, text) in &pages { (link_button(Weight::Plain, path, text)) } }
         }
+        (requests::my_grants(console, visit)?)
         (panel(lang.of("您的角色", "Your roles"), &html! {
             ul.roles {
                 @for role in &roles {

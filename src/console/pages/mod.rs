@@ -5,5 +5,6 @@ mod factors;
 pub(super) mod home;
 pub(super) mod join;
 pub(super) mod readings;
+pub(super) mod requests;
 pub(super) mod sign_in;
 pub(super) mod view;

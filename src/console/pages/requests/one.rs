@@ -1,0 +1,237 @@
+//! One request: what was asked, by whom and why, what became of it, and what who looks may do about it.
+
+use super::{REQUESTS, address, decision, told, who, words};
+use crate::{
+    access::{policy::Action, refusal::Refusal, register::RequestFile},
+    catalog::access::Request,
+    console::{
+        Console,
+        fault::Fault,
+        layout::{Frame, page},
+        page::{Table, Weight, button, definitions, form, link_button, panel, title},
+        routes::{Need, Route, get, post},
+        visit::Visit,
+        words::Words,
+    },
+};
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use maud::{Markup, html};
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        get("/requests/{id}", Need::May(Action::SeeRequests), show),
+        get("/requests/{id}/form", Need::May(Action::SeeRequests), scan),
+        post(
+            "/requests/{id}/withdraw",
+            Need::May(Action::WithdrawRequest),
+            withdraw,
+        ),
+    ]
+}
+
+fn show(console: &Console, visit: &Visit) -> Result<Response, Fault> {
+    shown(console, visit, visit.param("id")?, None)
+}
+
+/// The page, with what was wrong with a decision that was tried.
+pub(super) fn shown(
+    console: &Console,
+    visit: &Visit,
+    id: &str,
+    wrong: Option<Refusal>,
+) -> Result<Response, Fault> {
+    let lang = visit.lang;
+    let file = console.room.request(&who(visit)?, id)?;
+    let request = &file.request;
+    let heading = lang.of("查阅申请", "Request for access");
+    let body = html! {
+        (title(heading, None))
+        p { (words::request_state(lang, request)) }
+        (panel(lang.of("申请内容", "What is asked for"), &facts(console, visit, &file)))
+        @if file.decides.is_ok() {
+            (panel(lang.of("审批", "Decide"), &decision::forms(visit, &file, wrong)))
+        } @else {
+            @if let Err(why @ (Refusal::OwnRequest | Refusal::Involved | Refusal::AlreadyEndorsed)) = file.decides
+                && console.allows.may(visit.person()?, Action::DecideRequest).is_ok() {
+                p.flash.note { (lang.of(why.zh(), why.en())) }
+            }
+            (panel(lang.of("资料", "Records"), &html! {
+                ul.records { @for record in &file.records { li { (words::record(lang, record)) } } }
+            }))
+        }
+        @if let Some((grant, covered)) = &file.grant {
+            (panel(lang.of("授权", "The grant"), &html! {
+                (definitions(&[
+                    (lang.of("状态", "State"), words::grant_state(lang, grant, console.clock.now_ms())),
+                    (lang.of("用途", "For"), html! { (words::purpose_name(lang, &grant.purpose)) }),
+                    (lang.of("到期", "Until"), until(console, visit, grant.expires_ms)),
+                    (lang.of("涵盖", "Covers"), html! { (lang.of(format!("{} 件", covered.len()), format!("{} records", covered.len()))) }),
+                ]))
+                div.actions { (link_button(Weight::Plain, "/grants", lang.of("查阅授权", "Grants"))) }
+            }))
+        }
+        (panel(lang.of("经过", "What happened"), &history(console, visit, &file)))
+        @if file.may_withdraw {
+            (form(visit, &format!("{}/withdraw", address(&request.id)), &html! {
+                div.actions { (button(Weight::Danger, lang.of("撤回申请", "Withdraw the request"))) }
+            }))
+        }
+    };
+    let mut response = page(&Frame::of(console, visit), heading, &body);
+    if wrong.is_some() {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    }
+    Ok(response)
+}
+
+/// A time, and how long it is until then.
+pub(super) fn until(console: &Console, visit: &Visit, time_ms: i64) -> Markup {
+    let now_ms = console.clock.now_ms();
+    html! {
+        (console.zone.date_time(time_ms))
+        @if time_ms > now_ms { " " span.hint { (words::remaining(visit.lang, now_ms, time_ms)) } }
+    }
+}
+
+fn facts(console: &Console, visit: &Visit, file: &RequestFile) -> Markup {
+    let lang = visit.lang;
+    let request = &file.request;
+    let mut facts = vec![
+        (
+            lang.of("申请人", "Who asks"),
+            html! { (words::person(&file.people, &request.person)) },
+        ),
+        (
+            lang.of("提交时间", "Filed"),
+            html! { (console.zone.date_time(request.requested_ms)) },
+        ),
+        (
+            lang.of("用途", "For"),
+            html! { (words::purpose_name(lang, &request.purpose)) },
+        ),
+        (
+            lang.of("依据", "Basis"),
+            html! { (words::basis_name(lang, &request.basis)) },
+        ),
+        (lang.of("理由", "Reason"), html! { (request.reason) }),
+        (
+            lang.of("时长", "For how long"),
+            html! { (words::duration(lang, request.duration_s)) },
+        ),
+        (
+            lang.of("资料", "Records"),
+            html! { (lang.of(format!("{} 件", request.items), format!("{} records", request.items))) },
+        ),
+    ];
+    if request.emergency {
+        facts.push((
+            lang.of("紧急查阅", "Emergency"),
+            html! { (lang.of("须两位审批人同意，并在报告中单独列示", "takes two approvers, and is flagged in reports")) },
+        ));
+    }
+    if let Some(name) = &request.form_name {
+        facts.push((
+            lang.of("审批单", "Signed form"),
+            form_link(console, visit, request, name),
+        ));
+    }
+    if let Some(reason) = &request.decided_reason {
+        facts.push((lang.of("未批准的理由", "Why it was declined"), html! { (reason) }));
+    }
+    definitions(&facts)
+}
+
+fn form_link(console: &Console, visit: &Visit, request: &Request, name: &str) -> Markup {
+    let lang = visit.lang;
+    let size = request.form_size_bytes.unwrap_or(0) / 1024 + 1;
+    html! {
+        @if console.room.contents.keyring().closed().is_none() {
+            a href=(format!("{}/form", address(&request.id))) download { (name) }
+        } @else {
+            (name) " " span.hint { (lang.of("解密密钥未解锁，暂时无法打开", "can't be opened while the decryption key is locked")) }
+        }
+        " " span.hint { (size) " KB" }
+    }
+}
+
+fn history(console: &Console, visit: &Visit, file: &RequestFile) -> Markup {
+    let lang = visit.lang;
+    let mut table = Table::new(lang.of("经过", "What happened"))
+        .column(lang.of("时间", "When"))
+        .column(lang.of("事项", "What"))
+        .column(lang.of("经手人", "By"))
+        .right(lang.of("日志位置", "Log position"));
+    for entry in &file.history {
+        table.row([
+            html! { (console.zone.date_time(entry.time_ms)) },
+            html! { (words::event(lang, &entry.kind)) },
+            html! { (words::person(&file.people, &entry.actor)) },
+            html! { (entry.leaf) },
+        ]);
+    }
+    html! { (table) }
+}
+
+fn withdraw(console: &Console, visit: &Visit) -> Result<Response, Fault> {
+    let id = visit.param("id")?;
+    console.room.withdraw_request(&who(visit)?, id)?;
+    let words = Words::new("申请已撤回。", "The request is withdrawn.");
+    Ok(told(console, visit, REQUESTS, words))
+}
+
+/// The scan as it was filed: always to be saved, never shown inside the console.
+fn scan(console: &Console, visit: &Visit) -> Result<Response, Fault> {
+    let kept = console.room.request_form(&who(visit)?, visit.param("id")?)?;
+    let disposition = attachment(&kept.name, kept.media_type);
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kept.media_type)),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((headers, kept.bytes).into_response())
+}
+
+/// A file to save under a name that its filer chose (RFC 6266): plain for old browsers, whole in percent signs for the others.
+fn attachment(name: &str, media_type: &str) -> HeaderValue {
+    let plain = match media_type {
+        "application/pdf" => "form.pdf",
+        "image/jpeg" => "form.jpg",
+        _ => "form.png",
+    };
+    let encoded: String = name
+        .bytes()
+        .map(|byte| match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
+            _ => format!("%{byte:02X}"),
+        })
+        .collect();
+    let value = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hostile_name_stays_inside_its_header() {
+        let value = attachment(
+            "a\"; filename=x.html\r\nSet-Cookie: y=1;\u{202e}审.pdf",
+            "application/pdf",
+        );
+        let text = value.to_str().unwrap();
+        assert!(
+            text.starts_with("attachment; filename=\"form.pdf\"; filename*=UTF-8''a%22%3B%20filename%3D")
+        );
+        assert!(
+            text.ends_with("%E5%AE%A1.pdf") && !text.contains(['\r', '\n']),
+            "{text}"
+        );
+        assert_eq!(
+            attachment("", "image/png"),
+            "attachment; filename=\"form.png\"; filename*=UTF-8''"
+        );
+    }
+}
