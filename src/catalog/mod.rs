@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod accessions;
+pub mod covered;
 pub mod credentials;
 pub mod doctypes;
 pub mod inspections;
