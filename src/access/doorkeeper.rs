@@ -1,6 +1,7 @@
 //! The doorkeeper: from a key or certificate to a person, from a person's roles to the tree they see.
 
 use super::{
+    authorizer::Who,
     policy::{self, Area},
     refusal::Refusal,
     refusals::Refused,
@@ -21,6 +22,7 @@ use crate::{
     ssh::{Doorkeeper, Login, certificate},
     tlog::key::VerifierKey,
     views::{
+        evidence::EvidenceTree,
         log::LogFolder,
         mount::Mount,
         readme,
@@ -82,17 +84,22 @@ impl AccessDoorkeeper {
             .filter(|person| person.disabled_ms.is_none())
     }
 
-    fn space(&self, login: &Login, person: &Person) -> Mount {
+    fn space(&self, login: &Login, person: &Person, session: &str) -> Mount {
         let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| person.holds(*role)).collect();
         let sees = |area: Area| roles.iter().any(|role| policy::areas(*role).contains(&area));
         let (ingest, log) = (&self.ingest, &self.desk.log);
-        let readme = match (sees(Area::Inbox), sees(Area::Log)) {
-            (true, _) => readme::UPLOADER,
-            (_, true) => readme::AUDITOR,
+        let mut readme = match (sees(Area::Inbox), sees(Area::Log), sees(Area::Evidence)) {
+            (true, _, _) => readme::UPLOADER,
+            (_, true, _) => readme::AUDITOR,
+            (_, _, true) => readme::RETRIEVER,
             _ => readme::NOTHING_HERE,
-        };
+        }
+        .to_owned();
+        if sees(Area::Evidence) {
+            readme += readme::EVIDENCE;
+        }
         let now_ms = ingest.clock.now_ms();
-        let mut mount = Mount::new(readme::file(readme), now_ms, ingest.layout.clone());
+        let mut mount = Mount::new(readme::file(&readme), now_ms, ingest.layout.clone());
         // Roles that work for a branch show nothing to a person without one.
         if let Some(branch) = &person.branch {
             if sees(Area::Inbox) {
@@ -139,6 +146,11 @@ impl AccessDoorkeeper {
         if sees(Area::Witness) {
             mount.add("witness", WitnessDrop::new(self.desk.clone(), person.id.clone()));
         }
+        if sees(Area::Evidence) {
+            let who = Who::person(person.id.as_str());
+            let tree = EvidenceTree::new(self.room.clone(), who, session.to_owned());
+            mount.add("evidence", ReadOnly(tree));
+        }
         for name in roles.iter().flat_map(|role| policy::recorded_refusals(*role)) {
             let refusals = self.room.refusals.clone();
             let refused = Refused {
@@ -180,7 +192,7 @@ impl Doorkeeper for AccessDoorkeeper {
         })
     }
 
-    fn open_space(&self, login: &Login) -> Result<Box<dyn FileSpace>> {
+    fn open_space(&self, login: &Login, session: &str) -> Result<Box<dyn FileSpace>> {
         let failed = |error: CatalogueError| {
             let _: Option<()> = unreadable(error);
             SpaceError::new(
@@ -194,7 +206,7 @@ impl Doorkeeper for AccessDoorkeeper {
             .read(|connection| people::by_id(connection, &login.person_id))
             .map_err(failed)?;
         match person.filter(|person| person.disabled_ms.is_none()) {
-            Some(person) => Ok(Box::new(self.space(login, &person))),
+            Some(person) => Ok(Box::new(self.space(login, &person, session))),
             None => Err(SpaceError::new(
                 SpaceErrorKind::PermissionDenied,
                 "this access was ended",

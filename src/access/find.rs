@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     catalog::{
+        CatalogueError,
         access::{self, Grant, Read, WhichReads},
         inspections::{self, Derived, InspectionRow},
         people::{self, Person},
@@ -116,6 +117,25 @@ impl ReadingRoom {
         )
     }
 
+    /// What `read` finds under the person's live grants, given their id and the time; nothing for somebody who may read no
+    /// content.
+    ///
+    /// # Errors
+    /// When the catalogue can't be read.
+    pub fn covered<T: Default>(
+        &self,
+        who: &Who,
+        read: impl FnOnce(&Connection, &str, i64) -> Result<T, CatalogueError>,
+    ) -> Result<T, AccessError> {
+        let now_ms = self.clock.now_ms();
+        Ok(self.catalogue.read(|connection| match who.active(connection)? {
+            Some(person) if authorizer::may(&person, Action::ReadContent, Relation::OWN) => {
+                read(connection, &person.id, now_ms)
+            }
+            _ => Ok(T::default()),
+        })?)
+    }
+
     /// The receipt with this number, when its evidence is in the person's reach.
     ///
     /// # Errors
@@ -157,7 +177,7 @@ fn evidence_file(
     person: &Person,
     versions: Vec<Evidence>,
     grants: Vec<Grant>,
-) -> Result<EvidenceFile, crate::catalog::CatalogueError> {
+) -> Result<EvidenceFile, CatalogueError> {
     let subjects: Vec<&str> = versions
         .iter()
         .take(1)
@@ -212,7 +232,7 @@ fn evidence_file(
 pub fn names<'i>(
     connection: &Connection,
     ids: impl IntoIterator<Item = &'i String>,
-) -> Result<BTreeMap<String, String>, crate::catalog::CatalogueError> {
+) -> Result<BTreeMap<String, String>, CatalogueError> {
     let mut names = BTreeMap::new();
     for id in ids {
         if let Some(person) = people::by_id(connection, id)? {

@@ -6,7 +6,7 @@
 use super::{
     content::{Content, ContentError},
     ended::Ended,
-    reading::Opened,
+    reading::{Channel, Opened, closed},
     refusal::{AccessError, Refusal},
     stretches::Stretches,
 };
@@ -101,9 +101,9 @@ impl Reading {
             .read_at(offset, buf);
         let read = match read {
             Ok(read) => read,
-            Err(ContentError::Closed(_)) => {
+            Err(ContentError::Closed(why)) => {
                 self.end_as(Ended::Locked);
-                return Err(Refusal::Locked.into());
+                return Err(closed(why).into());
             }
             Err(error) => {
                 // Counted as read up to here; what isn't what was sealed is nobody's to see.
@@ -337,13 +337,15 @@ impl LiveReads {
         self.end_where(&|_| true, &Ended::Locked);
     }
 
-    /// Ends what has expired, and what nothing was read of for a while.
+    /// Ends what has expired, and what nothing was read of for a while where nothing else says that it is done with: a page
+    /// that was closed. A file over SFTP is closed by its client, or with its connection.
     pub fn sweep(&self, idle_ms: i64) {
         let now_ms = self.clock.now_ms();
         let gone: Vec<Arc<Reading>> = {
             let mut open = self.lock();
             let over = |reading: &Reading| {
-                reading.has_ended() || now_ms - reading.last_ms.load(Ordering::Relaxed) >= idle_ms
+                let idle = now_ms - reading.last_ms.load(Ordering::Relaxed) >= idle_ms;
+                reading.has_ended() || (idle && reading.opened.channel != Channel::Sftp)
             };
             open.extract_if(|_, reading| over(reading))
                 .map(|(_, reading)| reading)

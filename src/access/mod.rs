@@ -25,6 +25,8 @@ pub mod room;
 pub mod shown;
 mod stretches;
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;
 
 pub use doorkeeper::AccessDoorkeeper;

@@ -9,6 +9,7 @@ use super::{
     authorizer::{self, Who},
     content::{Content, ContentError, Part},
     grants,
+    keyring::Closed,
     live::Reading,
     policy::{Action, Relation},
     refusal::{AccessError, Refusal},
@@ -161,6 +162,14 @@ fn holder_end_ms(
         .map(|token| token.expires_ms))
 }
 
+/// The refusal of a keyring that gives no key.
+pub(super) fn closed(why: Closed) -> Refusal {
+    match why {
+        Closed::Locked => Refusal::Locked,
+        Closed::IngestOnly => Refusal::IngestOnly,
+    }
+}
+
 impl ReadingRoom {
     /// Opens content for reading, once `access.read` is committed.
     ///
@@ -168,9 +177,7 @@ impl ReadingRoom {
     /// A refusal, which is on record; damage; or that it couldn't be committed, and then nothing is read.
     pub fn open(&self, who: &Who, wanted: &Wanted) -> Result<Arc<Reading>, AccessError> {
         let opened = self.try_open(who, wanted);
-        let known = matches!(&opened, Err(AccessError::Refused(refusal)) if *refusal != Refusal::NotFound);
-        let evidence = known.then_some(wanted.evidence.as_str());
-        self.on_record(who, Action::ReadContent, evidence, opened)
+        self.on_record(who, Action::ReadContent, Some(&wanted.evidence), opened)
     }
 
     fn try_open(&self, who: &Who, wanted: &Wanted) -> Result<Arc<Reading>, AccessError> {
@@ -216,19 +223,24 @@ impl ReadingRoom {
         let (grant, person) = (opened.grant.clone(), opened.person.clone());
         let reading = self.reads.add(opened, content);
         // Revoked or disabled between the commit and the list? From here on whoever does that finds the reading.
-        let still = self.catalogue.read(|connection| {
-            let active =
-                people::by_id(connection, &person)?.is_some_and(|person| person.disabled_ms.is_none());
+        let ended = self.catalogue.read(|connection| {
+            let person = people::by_id(connection, &person)?;
+            let grant = access::grant(connection, &grant)?;
             let now_ms = self.clock.now_ms();
-            let live = access::grant(connection, &grant)?.is_some_and(|grant| grant.is_live(now_ms));
             let held = holder_end_ms(connection, wanted, now_ms)?.is_some();
-            Ok(active && live && held)
+            Ok(if person.is_none_or(|person| person.disabled_ms.is_some()) {
+                Some(Refusal::NotActive)
+            } else if !held || grant.is_none_or(|grant| !grant.is_live(now_ms)) {
+                Some(Refusal::GrantEnded)
+            } else {
+                None
+            })
         });
-        match still {
-            Ok(true) => Ok(reading),
-            Ok(false) => {
+        match ended {
+            Ok(None) => Ok(reading),
+            Ok(Some(why)) => {
                 self.reads.end(&reading.opened().id);
-                Err(Refusal::GrantEnded.into())
+                Err(why.into())
             }
             Err(error) => {
                 self.reads.end(&reading.opened().id);
@@ -250,7 +262,7 @@ impl ReadingRoom {
             .open(&version, part)
             .and_then(|content| content.expecting(size_bytes));
         opened.map_err(|error| match error {
-            ContentError::Closed(_) => AccessError::Refused(Refusal::Locked),
+            ContentError::Closed(why) => AccessError::Refused(closed(why)),
             ContentError::NotPlaced | ContentError::Catalogue(_) | ContentError::Io { .. } => {
                 AccessError::Unavailable(error.to_string())
             }

@@ -65,6 +65,8 @@ refusals! {
     ViewOnly "view_only" "该授权仅限在控制台查看；下载须另行申请导出授权。" "This grant is for looking in the console; to take the bytes away request an export grant."
     /// The decryption key isn't at hand.
     Locked "locked" "解密密钥未解锁：请密钥保管人解锁后再试（muniment key unlock）。" "The decryption key is locked: ask the key custodians to unlock it (muniment key unlock)."
+    /// This server never holds a decryption key.
+    IngestOnly "ingest_only" "本服务器只负责接收，不持有解密密钥；请在可查阅的服务器上查阅。" "This server only takes evidence in and holds no decryption key: read it on one that is set up for retrieval."
     /// The stored object is gone or damaged.
     Damaged "damaged" "存储的对象缺失或损坏，已停止读取，请通知系统管理员核对。" "The stored object is missing or damaged; reading stopped. Tell the administrators to run a fixity check."
     /// Too much at one time.

@@ -375,11 +375,11 @@ fn decides_about(person: &Person, request: &Request) -> bool {
     request.person != person.id && authorizer::may(person, deciding(request), relation)
 }
 
+/// A request, and whether the person in question decides it.
+type Undecided = (Request, Result<(), Refusal>);
+
 /// Undecided requests that a person decides, or would if somebody else had to less.
-fn undecided(
-    connection: &Connection,
-    person: &Person,
-) -> Result<Vec<(Request, Result<(), Refusal>)>, CatalogueError> {
+fn undecided(connection: &Connection, person: &Person) -> Result<Vec<Undecided>, CatalogueError> {
     let Ok(reach) = reach(person, Action::SeeRequests) else {
         return Ok(Vec::new());
     };

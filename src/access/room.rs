@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     blob::Layout,
-    catalog::{Catalogue, people::Person},
+    catalog::{Catalogue, people::Person, search},
     custody::{
         log_view::LogView,
         sequencer::{CommitError, Committed, Custody, Proposed, Turn},
@@ -147,12 +147,17 @@ impl ReadingRoom {
         self.refusals.sweep(true);
     }
 
-    /// Puts a refusal on record.
+    /// Puts a refusal on record. What somebody asked for may be nonsense, so only the id of evidence that is there becomes
+    /// public.
     pub fn refused(&self, who: &Who, what: &str, evidence: Option<&str>, refusal: Refusal) {
+        let known = |id: &&str| {
+            let versions = self.catalogue.read(|connection| search::versions(connection, id));
+            versions.is_ok_and(|versions| !versions.is_empty())
+        };
         self.refusals.record(Refused {
             person: Some(who.person.clone()),
             what: what.to_owned(),
-            evidence: evidence.map(str::to_owned),
+            evidence: evidence.filter(known).map(str::to_owned),
             why: refusal.id().to_owned(),
         });
     }

@@ -39,10 +39,10 @@ pub struct Shown {
 /// What of a version can be shown, by its inspections (oldest first) and the copies made from it; nothing where it can only be
 /// taken away.
 pub fn shown(inspections: &[InspectionRow], copies: &[Derived]) -> Option<Shown> {
-    let reports = inspections
+    let mut reports = inspections
         .iter()
         .filter_map(|row| serde_json::from_str::<Inspection>(&row.whole).ok()?.report);
-    let report = reports.last()?;
+    let report = reports.next_back()?;
     original(&report).or_else(|| copies.iter().rev().find_map(copy))
 }
 

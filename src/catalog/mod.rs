@@ -8,6 +8,7 @@
 
 pub mod access;
 pub mod accessions;
+pub mod covered;
 pub mod credentials;
 pub mod doctypes;
 pub mod inspections;
@@ -210,4 +211,90 @@ fn configure_writer(connection: &Connection) -> Result<()> {
 /// A row limit as SQLite takes it.
 fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn schema(connection: &Connection) -> Vec<(String, Option<String>)> {
+        let mut query = connection
+            .prepare("SELECT type || ' ' || name, sql FROM sqlite_schema ORDER BY 1")
+            .unwrap();
+        let found = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        found.collect::<rusqlite::Result<_>>().unwrap()
+    }
+
+    /// A catalogue as schema 2 left it, with a row in it.
+    fn of_schema_2(path: &Path) {
+        let connection = Connection::open(path).unwrap();
+        connection.execute_batch(include_str!("schema.sql")).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO vault (only_row, origin) VALUES (1, 'example.org/test'); \
+                 INSERT INTO log_published (only_row, size) VALUES (1, 0); \
+                 INSERT INTO branch (code, name, leaf_index) VALUES ('0101', 'x', 3);",
+            )
+            .unwrap();
+        connection.pragma_update(None, "user_version", 2).unwrap();
+    }
+
+    #[test]
+    fn a_catalogue_of_schema_2_becomes_what_a_new_one_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
+        of_schema_2(&old);
+        assert!(matches!(
+            Catalogue::open(&old),
+            Err(CatalogueError::Schema { found: 2 })
+        ));
+        let writer = Writer::open(&old).unwrap();
+        let fresh = Writer::create(&new, "example.org/test").unwrap();
+        assert_eq!(schema(&writer.connection), schema(&fresh.connection));
+        assert!(
+            schema(&fresh.connection)
+                .iter()
+                .any(|(name, _)| name == "table access_grant")
+        );
+        drop(writer);
+        // Once and for all, and what was there is there.
+        let again = Catalogue::open(&old).unwrap();
+        let branches = again.read(people::branches).unwrap();
+        assert_eq!(branches.len(), 1);
+        assert!(Writer::open(&old).is_ok());
+    }
+
+    #[test]
+    fn any_other_schema_is_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        for version in [0, 1, SCHEMA_VERSION + 1] {
+            let _ = std::fs::remove_file(&path);
+            of_schema_2(&path);
+            let connection = Connection::open(&path).unwrap();
+            connection.pragma_update(None, "user_version", version).unwrap();
+            let before = schema(&connection);
+            let opened = Writer::open(&path);
+            assert!(
+                matches!(opened, Err(CatalogueError::Schema { found }) if found == version),
+                "{version}"
+            );
+            assert_eq!(schema(&connection), before);
+        }
+    }
+
+    #[test]
+    fn an_upgrade_that_fails_leaves_schema_2() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("catalog.db");
+        of_schema_2(&path);
+        let connection = Connection::open(&path).unwrap();
+        // In the way of the last table.
+        connection.execute_batch("CREATE TABLE api_token (x)").unwrap();
+        let before = schema(&connection);
+        assert!(Writer::open(&path).is_err());
+        assert_eq!(schema(&connection), before);
+        connection.execute_batch("DROP TABLE api_token").unwrap();
+        assert!(Writer::open(&path).is_ok());
+    }
 }

@@ -250,7 +250,7 @@ fn status(refusal: Refusal) -> StatusCode {
         | Refusal::BadDuration
         | Refusal::Wider
         | Refusal::BadForm => StatusCode::UNPROCESSABLE_ENTITY,
-        Refusal::Locked => StatusCode::SERVICE_UNAVAILABLE,
+        Refusal::Locked | Refusal::IngestOnly => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
         Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
     }

@@ -136,7 +136,9 @@ mod tests {
         format!("--B\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n")
     }
 
-    fn read(body: &str) -> Option<Vec<(String, Option<String>, Vec<u8>)>> {
+    type Parts = Vec<(String, Option<String>, Vec<u8>)>;
+
+    fn read(body: &str) -> Option<Parts> {
         let parts = parse(&Bytes::from(body.to_owned()), "B", 3)?;
         let read = parts.into_iter();
         Some(

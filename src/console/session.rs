@@ -430,7 +430,7 @@ mod tests {
         assert!(sessions.end(&one.id));
         assert!(!sessions.end(&one.id));
         assert_eq!(sessions.find(&secret), None);
-        assert_eq!(ids(sessions.list("a")), [two.id.clone()]);
+        assert_eq!(ids(sessions.list("a")), [two.id.as_str()]);
         assert_eq!(ids(sessions.end_person("a")), [two.id]);
         assert_eq!(ids(sessions.all()), [other.id]);
         assert!(sessions.find(&kept).is_some());

@@ -6,12 +6,15 @@ use super::{
     sequencer::{Committed, Custody, Parts, Proposed, Sequencer},
 };
 use crate::{
+    access::{content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
     blob::layout::Layout,
     catalog::{Catalogue, Writer, people, receipts::ReceiptRow},
+    crypto::Identity,
     domain::{
         event::{Draft, Kind, Leaf},
         time::{Clock, Zone},
     },
+    seal::Sealer,
     tlog::{
         key::{Algorithm, SignerKey},
         store::LogDir,
@@ -118,21 +121,20 @@ impl TestVault {
 
     /// The retrieval side, locked.
     pub(crate) fn room(&self) -> Arc<crate::access::ReadingRoom> {
-        use crate::{
-            access::{ReadingRoom, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
-            crypto::Identity,
-            seal::Sealer,
-        };
+        self.room_with(&Identity::generate(), Keyring::locked())
+    }
+
+    /// The retrieval side with this keyring; what it seals opens with this identity.
+    pub(crate) fn room_with(&self, identity: &Identity, keyring: Keyring) -> Arc<crate::access::ReadingRoom> {
         let random: Arc<SystemRandom> = Arc::new(SystemRandom::new());
-        let recipients = vec![Identity::generate().recipient()];
-        Arc::new(ReadingRoom {
-            contents: Contents::new(self.layout.clone(), self.catalogue.clone(), Keyring::locked()),
+        Arc::new(crate::access::ReadingRoom {
+            contents: Contents::new(self.layout.clone(), self.catalogue.clone(), keyring),
             log: self.log.clone(),
             refusals: Refusals::new(self.custody.clone(), self.clock.clone(), random.clone()),
             reads: LiveReads::start(self.custody.clone(), self.clock.clone(), random.clone()).unwrap(),
             catalogue: self.catalogue.clone(),
             custody: self.custody.clone(),
-            sealer: Sealer::new(recipients, random.clone(), self.layout.clone()),
+            sealer: Sealer::new(vec![identity.recipient()], random.clone(), self.layout.clone()),
             layout: self.layout.clone(),
             clock: self.clock.clone(),
             random,

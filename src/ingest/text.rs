@@ -61,6 +61,39 @@ pub fn decode_name(raw: &[u8]) -> Result<Name, Reason> {
     })
 }
 
+/// The nearest name that [`decode_name`] takes and gives back as it is: what it wouldn't take becomes `_`, and a name too
+/// long loses its middle. For names that are shown as files.
+pub fn harmless_name(text: &str) -> String {
+    let safe = |c: char| {
+        if c == '/' || c == '\\' || is_unshowable(c) {
+            '_'
+        } else {
+            c
+        }
+    };
+    let nfc: String = text.chars().map(safe).nfc().collect();
+    let name = shortened(&nfc);
+    match name.as_str() {
+        "" | "." | ".." => "_".to_owned(),
+        _ => name,
+    }
+}
+
+/// At most [`MAX_NAME_BYTES`]: the beginning, and the end with the extension.
+fn shortened(name: &str) -> String {
+    const END_BYTES: usize = 32;
+    if name.len() <= MAX_NAME_BYTES {
+        return name.to_owned();
+    }
+    let head = (0..=MAX_NAME_BYTES - END_BYTES - 1)
+        .rev()
+        .find(|at| name.is_char_boundary(*at));
+    let tail = (name.len() - END_BYTES..=name.len()).find(|at| name.is_char_boundary(*at));
+    let (head, tail) = (head.unwrap_or(0), tail.unwrap_or(name.len()));
+    // Composed once more: what begins the tail may join what ends the head.
+    format!("{}~{}", &name[..head], &name[tail..]).nfc().collect()
+}
+
 /// Decodes the components of a client's path.
 pub fn decode_path<C: AsRef<[u8]>>(components: &[C]) -> Result<Vec<Name>, Reason> {
     depth(components.len())?;
@@ -168,6 +201,37 @@ fn unsafe_path(path: &str) -> Reason {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_harmless_name_is_taken_as_it_is(text in any::<String>(), wide in "[é长a./\\\\\u{301}\u{202e}]{0,300}") {
+            for text in [text, wide] {
+                let name = harmless_name(&text);
+                let taken = decode_name(name.as_bytes()).map(|name| name.nfc);
+                prop_assert_eq!(taken.as_ref(), Ok(&name));
+                prop_assert_eq!(harmless_name(&name), name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_harmless_already_stays() {
+        for name in [
+            "000100012345_20260728_A0098877_WVID_01.mp4",
+            "开户视频.mp4",
+            "a b.tar.gz",
+            ".x",
+        ] {
+            assert_eq!(harmless_name(name), name);
+        }
+        let long = format!("{}.mp4", "x".repeat(400));
+        let short = harmless_name(&long);
+        assert!(
+            short.len() == MAX_NAME_BYTES && short.ends_with(".mp4") && short.contains('~'),
+            "{short}"
+        );
+    }
 
     #[test]
     fn utf8_and_gbk_names_come_out_alike() {

@@ -15,6 +15,7 @@ use crate::{
     ssh::{
         Server, Sessions, SshSettings, StartError,
         host_keys::{self, HostKeyError},
+        session_name, session_of_name,
     },
 };
 use russh::keys::PublicKey;
@@ -27,8 +28,6 @@ use std::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// In front of the number of an SSH session; a console session's id is one of ours, which has no dash.
-const SSH_ID: &str = "ssh-";
 /// How often waiting uploads are looked after.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
 /// Threads for blocking work: one for each channel that is busy at one time, and some.
@@ -263,7 +262,7 @@ struct Live {
 impl LiveSessions for Live {
     fn list(&self) -> Vec<LiveSession> {
         let by_ssh = self.ssh.list().into_iter().map(|session| LiveSession {
-            id: format!("{SSH_ID}{}", session.id),
+            id: session_name(session.id),
             edge: "sftp".to_owned(),
             name: session.login.user_name,
             address: session.login.peer.to_string(),
@@ -283,7 +282,8 @@ impl LiveSessions for Live {
     }
 
     fn end(&self, id: &str) -> bool {
-        if let Some(number) = id.strip_prefix(SSH_ID).and_then(|number| number.parse().ok()) {
+        if let Some(number) = session_of_name(id) {
+            self.room.reads.end_holder(id);
             return self.ssh.kill(
                 number,
                 "An administrator ended this session. What you uploaded so far is kept.",

@@ -40,8 +40,9 @@ pub trait Doorkeeper: Send + Sync + 'static {
     /// proved; whether the authority counts, and for whom, is judged here (see [`super::certificate::verify`]).
     fn by_certificate(&self, user: &str, certificate: &Certificate, peer: SocketAddr) -> Option<Login>;
 
-    /// The tree this person sees. Called for each channel, so it has to refuse a person disabled since login.
-    fn open_space(&self, login: &Login) -> Result<Box<dyn FileSpace>, SpaceError>;
+    /// The tree this person sees over the session with this name. Called for each channel, so it has to refuse a person
+    /// disabled since login.
+    fn open_space(&self, login: &Login, session: &str) -> Result<Box<dyn FileSpace>, SpaceError>;
 
     /// A refusal, for the record. `user` is what the client claims; a client may cause many of these.
     fn refused(&self, user: &str, method: &str, peer: SocketAddr, reason: &str);

@@ -70,7 +70,8 @@ impl ConnectionHandler {
         let Some(login) = self.connection.login().cloned() else {
             return session.channel_failure(channel);
         };
-        match self.ask(move |door| door.open_space(&login)).await {
+        let name = self.connection.name();
+        match self.ask(move |door| door.open_space(&login, &name)).await {
             Some(Ok(space)) => {
                 let (front, outbox) = engine::start(space, &self.context.workers);
                 self.connection.add_channel(outbox.control());
@@ -241,9 +242,9 @@ impl Handler for ConnectionHandler {
             None => OwnedTask::spawn(answer_exec(async { exec::not_offered() }, handle, channel)),
             Some(files) => {
                 let (sender, receiver) = tokio::sync::oneshot::channel();
-                let door = self.context.door.clone();
+                let (door, name) = (self.context.door.clone(), self.connection.name());
                 self.context.workers.run(move || {
-                    let outcome = match door.open_space(&login) {
+                    let outcome = match door.open_space(&login, &name) {
                         Ok(mut space) => exec::sha256sum(&mut *space, &files),
                         Err(error) => Outcome {
                             stderr: format!("{}\n", error.message).into(),

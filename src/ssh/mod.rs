@@ -16,7 +16,7 @@ mod sessions;
 pub use auth::{Doorkeeper, Login, WeakKey, judge_key};
 pub use limits::SshSettings;
 pub use server::{Server, StartError};
-pub use sessions::{SessionInfo, Sessions};
+pub use sessions::{SessionInfo, Sessions, session_name, session_of_name};
 
 #[cfg(test)]
 mod tests;

@@ -25,6 +25,20 @@ pub struct SessionInfo {
     pub since: SystemTime,
 }
 
+/// In front of the number of a session; an id of ours has no dash.
+const NAME_START: &str = "ssh-";
+
+/// What a session is called beside sessions of other edges.
+pub fn session_name(id: u64) -> String {
+    format!("{NAME_START}{id}")
+}
+
+/// The session with this name; `None` when it can't be one of these.
+pub fn session_of_name(name: &str) -> Option<u64> {
+    let id = name.strip_prefix(NAME_START)?.parse().ok()?;
+    (session_name(id) == name).then_some(id)
+}
+
 /// The registry. Clones share it.
 #[derive(Clone, Default)]
 pub struct Sessions(Arc<Mutex<Registry>>);
@@ -158,6 +172,11 @@ impl Connection {
             revoked: AtomicBool::new(false),
             farewell: watch::Sender::new(None),
         }
+    }
+
+    /// What the session is called beside sessions of other edges: see [`session_name`].
+    pub(super) fn name(&self) -> String {
+        session_name(self.id)
     }
 
     pub(super) fn login(&self) -> Option<&Login> {

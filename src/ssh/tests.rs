@@ -57,7 +57,7 @@ impl Doorkeeper for Door {
         Some(self.login(user, &PublicKey::from(shown.public_key().clone()), peer))
     }
 
-    fn open_space(&self, _: &Login) -> Result<Box<dyn FileSpace>, SpaceError> {
+    fn open_space(&self, _: &Login, _: &str) -> Result<Box<dyn FileSpace>, SpaceError> {
         match *self.clerk.lock().unwrap() {
             Some(_) => Ok(self.memory.space()),
             None => Err(SpaceError::new(

@@ -1,8 +1,10 @@
-//! What people see over SFTP besides the inbox: receipts, the log, reports, tasks, and where a witness drops a checkpoint.
+//! What people see over SFTP besides the inbox: receipts, the log, reports, tasks, evidence under their grants, and where a
+//! witness drops a checkpoint.
 //!
-//! Everything here is rendered from the catalogue and the log when it is asked for; nothing is kept.
+//! Everything here is made from the catalogue, the log and the store when it is asked for; nothing is kept.
 //! Invariant: a path that isn't in a view's own small grammar is "no such file", whatever lies on the disk.
 
+pub mod evidence;
 pub mod file;
 pub mod log;
 pub mod mount;

@@ -62,6 +62,32 @@ This is Muniment, the evidence vault, as auditors see it. Everything but
   waiting.csv
 ";
 
+/// The beginning, for people who only look things up.
+pub const RETRIEVER: &str = "\
+这里是 Muniment 证据库，供查阅人使用，均为只读。
+This is Muniment, the evidence vault, for people who look things up.
+Everything is read-only.
+";
+
+/// What is added for everybody who may hold grants.
+pub const EVIDENCE: &str = "
+/evidence  有效授权范围内的资料 what your live grants cover, nothing else
+  /evidence/<客户号 customer>/<流水号 flow>/<类型 type>-<序号 seq>/v<版本 version>/
+  没有授权时为空：请在控制台提出申请，经他人审批后即可见。
+  Empty without a grant: file a request in the console; it shows once
+  somebody else has approved it.
+  下载须有「导出」授权；仅「查看」授权时可列出，但不能下载，请在控制台播放，
+  或另行申请导出。
+  Downloading takes an export grant. Under a grant to view, files are
+  listed but can't be downloaded: play them in the console, or ask for an
+  export grant.
+  每次打开都会先记入保管日志，再传输内容；授权到期或撤销后立即中断。
+  Each opening is logged before the first byte leaves; when the grant
+  expires or is revoked, a transfer ends at once.
+  时间为封存时间 times are when it was sealed. 校验 to verify:
+    sha256sum \"/evidence/...\"   (ssh 命令 over ssh)
+";
+
 /// For people whose roles have nothing over SFTP.
 pub const NOTHING_HERE: &str = "\
 您的角色没有 SFTP 权限：此处没有可用的文件夹。

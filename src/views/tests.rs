@@ -1,3 +1,5 @@
+mod evidence;
+
 use super::{
     log::LogFolder,
     mount::Mount,

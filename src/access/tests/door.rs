@@ -1,8 +1,8 @@
-use super::AccessDoorkeeper;
+use super::super::AccessDoorkeeper;
 use crate::{
     blob::Layout,
     catalog::{Writer, search},
-    config::{Config, IngestConfig, KeysConfig, SshConfig, VaultConfig},
+    config::{Config, IngestConfig, KeysConfig, RetrievalConfig, SshConfig, VaultConfig},
     crypto::{Identity, StagingKey},
     domain::event::{Draft, Kind},
     inspect::testing::Passes,
@@ -21,10 +21,11 @@ use serde_json::json;
 use std::{fs, net::SocketAddr};
 use tempfile::TempDir;
 
-struct Fixture {
+pub(super) struct Fixture {
     _folder: TempDir,
-    layout: Layout,
-    vault: VaultHandle,
+    pub(super) layout: Layout,
+    pub(super) vault: VaultHandle,
+    pub(super) identity: Identity,
     door: AccessDoorkeeper,
     authority: PrivateKey,
     keys: Vec<(&'static str, PrivateKey)>,
@@ -42,7 +43,7 @@ fn peer() -> SocketAddr {
     "192.0.2.7:50000".parse().unwrap()
 }
 
-fn path(text: &str) -> VirtualPath {
+pub(super) fn path(text: &str) -> VirtualPath {
     let names = text.split('/').filter(|name| !name.is_empty());
     VirtualPath {
         components: names.map(|name| name.as_bytes().to_vec()).collect(),
@@ -50,7 +51,7 @@ fn path(text: &str) -> VirtualPath {
 }
 
 impl Fixture {
-    fn new(people: &[(&'static str, &[&str], Option<&str>)]) -> Self {
+    pub(super) fn new(people: &[(&'static str, &[&str], Option<&str>)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let random = SystemRandom::new();
         let layout = Layout::new(folder.path());
@@ -61,6 +62,7 @@ impl Fixture {
         fs::write(&log_key, signer.to_text().as_bytes()).unwrap();
         StagingKey::create(&staging_key, &random).unwrap();
         drop(Writer::create(&layout.catalog(), &origin).unwrap());
+        let identity = Identity::generate();
         let config = Config {
             vault: VaultConfig {
                 path: folder.path().to_owned(),
@@ -70,7 +72,7 @@ impl Fixture {
                 reserve_bytes: 0,
             },
             keys: KeysConfig {
-                recipients: vec![Identity::generate().recipient().to_string()],
+                recipients: vec![identity.recipient().to_string()],
                 log_key,
                 staging_key,
                 witnesses: Vec::new(),
@@ -78,7 +80,9 @@ impl Fixture {
             ssh: SshConfig::default(),
             ingest: IngestConfig::default(),
             inspect: crate::config::InspectConfig::default(),
-            retrieval: None,
+            retrieval: Some(RetrievalConfig {
+                identity: folder.path().join("nowhere"),
+            }),
             console: None,
         };
         let vault = VaultHandle::open_inspected_by(config, "a test", std::sync::Arc::new(Passes)).unwrap();
@@ -99,6 +103,7 @@ impl Fixture {
             _folder: folder,
             layout,
             vault,
+            identity,
             door,
             authority,
             keys: Vec::new(),
@@ -126,7 +131,7 @@ impl Fixture {
         self.keys.push((name, key));
     }
 
-    fn disable(&self, name: &str) {
+    pub(super) fn disable(&self, name: &str) {
         let draft = Draft::new(Kind::UserDisabled, self.vault.new_id().unwrap(), "operator");
         self.vault
             .commit(draft.fact("person", format!("p-{name}")))
@@ -142,9 +147,9 @@ impl Fixture {
             .by_key(user, &fingerprint(key), key.public_key(), peer())
     }
 
-    fn space(&self, name: &str) -> Box<dyn FileSpace> {
+    pub(super) fn space(&self, name: &str) -> Box<dyn FileSpace> {
         self.door
-            .open_space(&self.login(name, self.key(name)).unwrap())
+            .open_space(&self.login(name, self.key(name)).unwrap(), "ssh-1")
             .unwrap()
     }
 
@@ -185,7 +190,7 @@ fn a_key_lets_in_its_own_active_person_and_nobody_else() {
     fixture.disable("zhang.san");
     assert_eq!(fixture.login("zhang.san", key), None);
     // A session that was open when the person was disabled gets no further channel.
-    let error = fixture.door.open_space(&login).err().unwrap();
+    let error = fixture.door.open_space(&login, "ssh-1").err().unwrap();
     assert_eq!(error.kind, SpaceErrorKind::PermissionDenied);
 }
 
@@ -238,17 +243,24 @@ fn each_role_has_its_root() {
     }
     assert_eq!(
         fixture.root("audit"),
-        ["README.txt", "log", "receipts", "reports", "witness"]
+        ["README.txt", "evidence", "log", "receipts", "reports", "witness"]
     );
-    for name in ["ops", "keys", "boss", "search", "check", "archive"] {
+    assert_eq!(fixture.root("search"), ["README.txt", "evidence"]);
+    let readme = |name: &str| {
+        let mut file = fixture.space(name).open_read(&path("README.txt")).unwrap();
+        String::from_utf8(file.read(0, 10_000).unwrap()).unwrap()
+    };
+    for name in ["audit", "search"] {
+        assert!(
+            readme(name).contains("有效授权范围内的资料 what your live grants cover"),
+            "{name}"
+        );
+    }
+    assert!(readme("search").starts_with("\u{feff}这里是") && !readme("zhang.san").contains("/evidence"));
+    for name in ["ops", "keys", "boss", "check", "archive"] {
         assert_eq!(fixture.root(name), ["README.txt"], "{name}");
         let mut space = fixture.space(name);
-        let readme = space
-            .open_read(&path("README.txt"))
-            .unwrap()
-            .read(0, 10_000)
-            .unwrap();
-        assert!(String::from_utf8(readme).unwrap().contains("no folders for you"));
+        assert!(readme(name).contains("no folders for you"));
         for hidden in ["receipts", "log", "reports", "witness", "tasks", "keys"] {
             assert_eq!(
                 space.list(&path(hidden)).unwrap_err().kind,
@@ -348,7 +360,7 @@ fn nobody_comes_in_when_the_catalogue_cant_be_read() {
         .unwrap();
     assert_eq!(fixture.login("zhang.san", key), None);
     assert_eq!(
-        fixture.door.open_space(&login).err().unwrap().kind,
+        fixture.door.open_space(&login, "ssh-1").err().unwrap().kind,
         SpaceErrorKind::Failure
     );
 }

@@ -1,0 +1,7 @@
+//! The access core met as the console, the API and SFTP meet it.
+
+mod door;
+mod grants;
+mod readings;
+mod rebuilt;
+mod requests;
