@@ -303,7 +303,7 @@ mod tests {
             assert!(fault.status().is_client_error() || fault.status().is_server_error());
             assert_eq!(
                 fault.status().is_server_error(),
-                matches!(refusal, Refusal::Locked | Refusal::Damaged)
+                matches!(refusal, Refusal::Locked | Refusal::IngestOnly | Refusal::Damaged)
             );
             if *refusal != Refusal::NotFound {
                 assert_eq!(fault.explanation(Lang::Zh), refusal.zh());
