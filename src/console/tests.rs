@@ -37,6 +37,7 @@ use std::{
 
 mod requests;
 mod sign_in;
+mod viewer;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ORIGIN: &str = "https://localhost:8443";
