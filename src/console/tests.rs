@@ -16,10 +16,18 @@ use super::{
     words::{Lang, Words},
 };
 use crate::{
-    access::credentials::testing,
+    access::{
+        self, ReadingRoom,
+        authorizer::{self, Who},
+        credentials::testing,
+        policy::Relation,
+    },
     catalog::people::{self, Person},
     custody::testing::TestVault,
-    domain::time::Zone,
+    domain::{
+        event::{Kind, Leaf},
+        time::Zone,
+    },
 };
 use axum::{
     body::Body,
@@ -34,26 +42,30 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod evidence;
+mod search;
 mod sign_in;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ORIGIN: &str = "https://localhost:8443";
 
-/// Auditors may audit, nobody may do anything else; refusals are remembered.
-#[derive(Default)]
-struct Policy(Mutex<Vec<(String, Action, &'static str)>>);
+/// The real table; refusals are remembered, and go on record.
+struct Policy(Mutex<Vec<(String, Action, &'static str)>>, Arc<ReadingRoom>);
 
 impl Allows for Policy {
     fn may(&self, person: &Person, action: Action) -> Result<(), Words> {
-        match action {
-            Action::SeeLog if person.roles.iter().any(|role| role == "auditor") => Ok(()),
-            _ => Err(Words::new("理由", "the reason")),
+        if authorizer::may(person, action, Relation::ANY) {
+            return Ok(());
         }
+        Err(Words::new("理由", "the reason"))
     }
 
     fn refused(&self, refusal: Refusal<'_>) {
         let told = (refusal.person.id.clone(), refusal.action, refusal.route);
         self.0.lock().unwrap().push(told);
+        let who = Who::person(refusal.person.id.as_str());
+        let why = access::refusal::Refusal::NotYourRole;
+        self.1.refused(&who, refusal.action.id(), None, why);
     }
 }
 
@@ -90,7 +102,8 @@ impl Fixture {
     /// The real table and some routes more.
     fn with(table: Vec<Route>) -> Self {
         let vault = TestVault::new();
-        let policy = Arc::new(Policy::default());
+        let room = vault.room();
+        let policy = Arc::new(Policy(Mutex::default(), room.clone()));
         let config = toml::from_str("listen = \"127.0.0.1:8443\"").unwrap();
         let parts = Parts {
             catalogue: vault.catalogue.clone(),
@@ -100,7 +113,7 @@ impl Fixture {
             zone: Zone::default(),
             keys: vault.layout.keys(),
             credentials: Arc::new(testing::credentials(&vault, Arc::default())),
-            room: vault.room(),
+            room,
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
         let site = Site::new(&console, table);
@@ -140,6 +153,23 @@ impl Fixture {
                 body: String::from_utf8(body.to_vec()).unwrap(),
             }
         })
+    }
+
+    /// A page as somebody who is signed in gets it.
+    fn page(&self, path: &str, secret: &Secret, lang: Lang) -> Answer {
+        let cookie = format!("{}; {}={}", session_cookie(secret), cookies::LANG, lang.code());
+        self.get(path, &[(header::COOKIE, &cookie)])
+    }
+
+    /// What was refused to whom, and why, as the log has it.
+    fn refusals(&self) -> Vec<(String, String, String)> {
+        self.vault.catch_up();
+        let leaves = self.vault.leaves().into_iter();
+        let refused = leaves.filter(|leaf| leaf.kind == Kind::AccessRefused);
+        let text = |leaf: &Leaf, name| leaf.text(name).unwrap_or_default().to_owned();
+        refused
+            .map(|leaf| (text(&leaf, "person"), text(&leaf, "what"), text(&leaf, "why")))
+            .collect()
     }
 
     fn get(&self, path: &str, fields: &[(header::HeaderName, &str)]) -> Answer {
@@ -675,19 +705,22 @@ fn the_gallery_of_parts_is_clean() {
                 "{name}: {document}"
             );
             assert!(!document.contains("\" onmouseover"), "{name}");
-            if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-                let document = document.replace("/assets/", "assets/");
-                std::fs::write(format!("{folder}/{name}-{}.html", lang.code()), document).unwrap();
-            }
+            hang(&fixture, name, lang, &document);
         }
     }
-    if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-        std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
-        let page = fixture.get("/nothing", &[]).body;
-        for address in page.split('"').filter(|part| part.starts_with("/assets/")) {
-            std::fs::write(format!("{folder}{address}"), fixture.get(address, &[]).body).unwrap();
-        }
+}
+
+/// With `MUNIMENT_GALLERY=DIR`: writes a page there, to be looked at in a browser.
+fn hang(fixture: &Fixture, name: &str, lang: Lang, document: &str) {
+    let Ok(folder) = std::env::var("MUNIMENT_GALLERY") else {
+        return;
+    };
+    std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
+    for address in document.split('"').filter(|part| part.starts_with("/assets/")) {
+        std::fs::write(format!("{folder}{address}"), fixture.get(address, &[]).body).unwrap();
     }
+    let document = document.replace("\"/assets/", "\"assets/");
+    std::fs::write(format!("{folder}/{name}-{}.html", lang.code()), document).unwrap();
 }
 
 fn gallery(fixture: &Fixture, lang: Lang, hostile: &str) -> String {
