@@ -7,6 +7,7 @@
 
 pub mod allows;
 mod assets;
+mod attachment;
 mod cookies;
 pub mod fault;
 pub mod fields;

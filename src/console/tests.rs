@@ -16,11 +16,18 @@ use super::{
     words::{Lang, Words},
 };
 use crate::{
-    access::{ReadingRoom, credentials::testing},
+    access::{
+        self, ReadingRoom,
+        authorizer::{self, Who},
+        credentials::testing,
+        policy::Relation,
+    },
     catalog::people::{self, Person},
     custody::testing::TestVault,
-    domain::time::Zone,
-    server::console::ByPolicy,
+    domain::{
+        event::{Kind, Leaf},
+        time::Zone,
+    },
 };
 use axum::{
     body::Body,
@@ -35,28 +42,32 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod evidence;
 mod requests;
+mod search;
 mod sign_in;
 mod viewer;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ORIGIN: &str = "https://localhost:8443";
 
-/// Auditors may audit, nobody may do anything else; refusals are remembered.
-#[derive(Default)]
-struct Policy(Mutex<Vec<(String, Action, &'static str)>>);
+/// The real table; refusals are remembered, and go on record.
+struct Policy(Mutex<Vec<(String, Action, &'static str)>>, Arc<ReadingRoom>);
 
 impl Allows for Policy {
     fn may(&self, person: &Person, action: Action) -> Result<(), Words> {
-        match action {
-            Action::SeeLog if person.roles.iter().any(|role| role == "auditor") => Ok(()),
-            _ => Err(Words::new("理由", "the reason")),
+        if authorizer::may(person, action, Relation::ANY) {
+            return Ok(());
         }
+        Err(Words::new("理由", "the reason"))
     }
 
     fn refused(&self, refusal: Refusal<'_>) {
         let told = (refusal.person.id.clone(), refusal.action, refusal.route);
         self.0.lock().unwrap().push(told);
+        let who = Who::person(refusal.person.id.as_str());
+        let why = access::refusal::Refusal::NotYourRole;
+        self.1.refused(&who, refusal.action.id(), None, why);
     }
 }
 
@@ -92,30 +103,18 @@ impl Fixture {
 
     /// The real table and some routes more.
     fn with(table: Vec<Route>) -> Self {
-        let (vault, policy) = (TestVault::new(), Arc::new(Policy::default()));
+        let vault = TestVault::new();
         let room = vault.room();
-        Self::assembled(vault, table, &policy, policy.clone(), room)
+        Self::reading_in(vault, room, table)
     }
 
-    /// The real table under the real policy, whose refusals go to the log.
-    fn by_policy() -> Self {
-        let (vault, policy) = (TestVault::new(), Arc::default());
-        let room = vault.room();
-        let allows = Arc::new(ByPolicy(room.clone()));
-        Self::assembled(vault, routes(), &policy, allows, room)
-    }
-
-    fn assembled(
-        vault: TestVault,
-        table: Vec<Route>,
-        policy: &Arc<Policy>,
-        allows: Arc<dyn Allows>,
-        room: Arc<ReadingRoom>,
-    ) -> Self {
+    /// The real table, and what is sealed can be read where the room's key opens it.
+    fn reading_in(vault: TestVault, room: Arc<ReadingRoom>, table: Vec<Route>) -> Self {
+        let policy = Arc::new(Policy(Mutex::default(), room.clone()));
         let config = toml::from_str("listen = \"127.0.0.1:8443\"").unwrap();
         let parts = Parts {
             catalogue: vault.catalogue.clone(),
-            allows,
+            allows: policy.clone(),
             clock: vault.clock.clone(),
             random: Arc::new(SystemRandom::new()),
             zone: Zone::default(),
@@ -132,7 +131,7 @@ impl Fixture {
         Fixture {
             vault,
             console,
-            policy: policy.clone(),
+            policy,
             site,
             runtime: runtime.unwrap(),
         }
@@ -161,6 +160,28 @@ impl Fixture {
                 body: String::from_utf8(body.to_vec()).unwrap(),
             }
         })
+    }
+
+    /// A page as somebody who is signed in gets it.
+    fn page(&self, path: &str, secret: &Secret, lang: Lang) -> Answer {
+        let cookie = format!("{}; {}={}", session_cookie(secret), cookies::LANG, lang.code());
+        self.get(path, &[(header::COOKIE, &cookie)])
+    }
+
+    /// Every leaf of a kind so far.
+    fn leaves_of(&self, kind: Kind) -> Vec<Leaf> {
+        self.vault.catch_up();
+        let leaves = self.vault.leaves().into_iter();
+        leaves.filter(|leaf| leaf.kind == kind).collect()
+    }
+
+    /// What was refused to whom, and why, as the log has it.
+    fn refusals(&self) -> Vec<(String, String, String)> {
+        let text = |leaf: &Leaf, name: &str| leaf.text(name).unwrap_or_default().to_owned();
+        let refused = self.leaves_of(Kind::AccessRefused).into_iter();
+        refused
+            .map(|leaf| (text(&leaf, "person"), text(&leaf, "what"), text(&leaf, "why")))
+            .collect()
     }
 
     fn get(&self, path: &str, fields: &[(header::HeaderName, &str)]) -> Answer {
@@ -696,19 +717,22 @@ fn the_gallery_of_parts_is_clean() {
                 "{name}: {document}"
             );
             assert!(!document.contains("\" onmouseover"), "{name}");
-            if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-                let document = document.replace("/assets/", "assets/");
-                std::fs::write(format!("{folder}/{name}-{}.html", lang.code()), document).unwrap();
-            }
+            hang(&fixture, name, lang, &document);
         }
     }
-    if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-        std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
-        let page = fixture.get("/nothing", &[]).body;
-        for address in page.split('"').filter(|part| part.starts_with("/assets/")) {
-            std::fs::write(format!("{folder}{address}"), fixture.get(address, &[]).body).unwrap();
-        }
+}
+
+/// With `MUNIMENT_GALLERY=DIR`: writes a page there, to be looked at in a browser.
+fn hang(fixture: &Fixture, name: &str, lang: Lang, document: &str) {
+    let Ok(folder) = std::env::var("MUNIMENT_GALLERY") else {
+        return;
+    };
+    std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
+    for address in document.split('"').filter(|part| part.starts_with("/assets/")) {
+        std::fs::write(format!("{folder}{address}"), fixture.get(address, &[]).body).unwrap();
     }
+    let document = document.replace("\"/assets/", "\"assets/");
+    std::fs::write(format!("{folder}/{name}-{}.html", lang.code()), document).unwrap();
 }
 
 fn gallery(fixture: &Fixture, lang: Lang, hostile: &str) -> String {

@@ -156,10 +156,8 @@ impl Visitor {
     /// The session's secret, as its browser keeps it.
     pub fn secret(&self) -> String {
         let jar = fs::read_to_string(&self.jar).unwrap();
-        let cookies = jar.lines().map(|line| line.split('\t').collect::<Vec<_>>());
-        let session = cookies
-            .filter(|cookie| cookie.get(5) == Some(&"__Host-muniment"))
-            .next_back();
+        let mut cookies = jar.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let session = cookies.rfind(|cookie| cookie.get(5) == Some(&"__Host-muniment"));
         session.expect("a session in the jar")[6].to_owned()
     }
 

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     access::{authorizer::Who, requests::MAX_FORM_BYTES},
     catalog::access,
-    domain::event::{Kind, Leaf},
+    domain::event::Kind,
 };
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ const PDF: &str = "%PDF-1.7\n1 0 obj\r\n--\r\n";
 
 /// A house: two branches with a video each, who asks, who decides, who looks.
 fn house() -> Fixture {
-    let fixture = Fixture::by_policy();
+    let fixture = Fixture::new();
     let vault = &fixture.vault;
     vault.user("wang.wei", &["retriever"], Some("0101"));
     vault.user("ma.jun", &["retriever"], Some("0202"));
@@ -44,20 +44,6 @@ impl Fixture {
             name,
             secret,
         }
-    }
-
-    fn leaves_of(&self, kind: Kind) -> Vec<Leaf> {
-        let leaves = self.vault.leaves().into_iter();
-        leaves.filter(|leaf| leaf.kind == kind).collect()
-    }
-
-    /// What was refused to whom, and why, by the log.
-    fn refusals(&self) -> Vec<(String, String, String)> {
-        let text = |leaf: &Leaf, name: &str| leaf.text(name).unwrap_or_default().to_owned();
-        let refused = self.leaves_of(Kind::AccessRefused).into_iter();
-        refused
-            .map(|leaf| (text(&leaf, "person"), text(&leaf, "what"), text(&leaf, "why")))
-            .collect()
     }
 
     fn was_refused(&self, name: &str, what: &str, why: &str) -> bool {

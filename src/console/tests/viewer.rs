@@ -81,7 +81,7 @@ fn report(container: &str, codec: &str) -> Report {
 
 impl Room {
     fn new() -> Self {
-        let fixture = Fixture::by_policy();
+        let fixture = Fixture::new();
         fixture.vault.user(RETRIEVER, &["retriever"], None);
         fixture.vault.user(APPROVER, &["approver"], None);
         let identity = Identity::generate();
