@@ -1,152 +1,193 @@
-//! `/reports`: what an auditor reads about the vault as a whole.
+//! What an auditor reads about the vault as a whole: over SFTP under `/reports`, at the console on screen, on paper and as CSV.
+//! All of them show the same rows.
+//!
+//! It must never know pages, nor decide who may read. Invariant: a report is bounded by its span; where rows were left out it
+//! says from where on.
 
-use super::{shelf::Shelf, tasks, unavailable};
+mod access;
+mod integrity;
+mod people;
+mod table;
+
+pub use integrity::{Coverage, coverage};
+pub use table::{Cell, Heading, Report, Word};
+
+use super::{shelf::Shelf, unavailable};
 use crate::{
-    catalog::{people, reports},
-    custody::{log_view::LogView, sheet},
-    domain::{
-        event::{Kind, Leaf},
-        role::Role,
-        time::{Clock, Zone},
-    },
-    sftp::space::Result,
+    catalog::{CatalogueError, reports::Span},
+    custody::log_view::{LogView, LogViewError},
+    domain::time::{Clock, Zone},
 };
 use std::sync::Arc;
 
 /// How long a rendered report is good for: some count the whole catalogue.
 const FRESH_MS: i64 = 10_000;
-/// Fixity checks listed, newest first.
-const CHECKS: u32 = 10_000;
+/// Rows of a report as a file, newest first.
+pub const FILE_ROWS: usize = 10_000;
 
-/// The reports.
+/// Why a report can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// The log can't be read.
+    #[error(transparent)]
+    Log(#[from] LogViewError),
+    /// The catalogue can't be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// A leaf isn't one.
+    #[error("leaf {0} isn't an event: {1}")]
+    Leaf(u64, serde_json::Error),
+}
+
+/// A report by what it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Fixity checks: when what was looked at, and what was found.
+    Fixity,
+    /// Versions that no check of the whole store has seen yet.
+    Unchecked,
+    /// Inspections that weren't simply passed.
+    Findings,
+    /// What each branch has sealed.
+    EvidenceByBranch,
+    /// Uploads that wait to be completed.
+    Waiting,
+    /// Requests for access.
+    Requests,
+    /// Grants, live and past.
+    Grants,
+    /// Readings of content under a grant.
+    Readings,
+    /// Refusals.
+    Refusals,
+    /// What an operator read on the host without a grant.
+    HostReads,
+    /// People and their roles, with combinations that nobody may hold.
+    Users,
+}
+
+impl Subject {
+    /// All of them, integrity first.
+    pub const ALL: [Subject; 11] = [
+        Subject::Fixity,
+        Subject::Unchecked,
+        Subject::Findings,
+        Subject::EvidenceByBranch,
+        Subject::Waiting,
+        Subject::Requests,
+        Subject::Grants,
+        Subject::Readings,
+        Subject::Refusals,
+        Subject::HostReads,
+        Subject::Users,
+    ];
+
+    /// Its name in addresses and, with `.csv`, of its file.
+    pub fn id(self) -> &'static str {
+        match self {
+            Subject::Fixity => "fixity",
+            Subject::Unchecked => "unchecked",
+            Subject::Findings => "findings",
+            Subject::EvidenceByBranch => "evidence-by-branch",
+            Subject::Waiting => "waiting",
+            Subject::Requests => "requests",
+            Subject::Grants => "grants",
+            Subject::Readings => "readings",
+            Subject::Refusals => "refusals",
+            Subject::HostReads => "host-reads",
+            Subject::Users => "users",
+        }
+    }
+
+    /// Whether it lists what happened, so that a span of dates makes sense; the others show what is.
+    pub fn has_dates(self) -> bool {
+        !matches!(
+            self,
+            Subject::EvidenceByBranch | Subject::Waiting | Subject::Users
+        )
+    }
+
+    /// Whether it can be about one person.
+    pub fn has_person(self) -> bool {
+        matches!(
+            self,
+            Subject::Requests | Subject::Grants | Subject::Readings | Subject::Refusals
+        )
+    }
+
+    /// Whether it can be about one grant, and about emergencies alone.
+    pub fn has_grant(self) -> bool {
+        matches!(self, Subject::Requests | Subject::Grants | Subject::Readings)
+    }
+}
+
+impl std::str::FromStr for Subject {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        Subject::ALL
+            .into_iter()
+            .find(|subject| subject.id() == text)
+            .ok_or(())
+    }
+}
+
+/// The rows of a report in a span, newest first. `now_ms` says which grants are live.
+///
+/// # Errors
+/// When the catalogue or the log can't be read.
+pub fn report(
+    subject: Subject,
+    log: &LogView,
+    zone: Zone,
+    now_ms: i64,
+    span: &Span,
+) -> Result<Report, ReportError> {
+    // One row more than asked for says whether there are others.
+    let wider = Span {
+        limit: span.limit.saturating_add(1),
+        ..span.clone()
+    };
+    let mut report = match subject {
+        Subject::Fixity => integrity::fixity(log, &wider),
+        Subject::Unchecked => integrity::unchecked(log, &wider),
+        Subject::Findings => integrity::findings(log, &wider),
+        Subject::EvidenceByBranch => integrity::evidence_by_branch(log),
+        Subject::Waiting => integrity::waiting(log, zone),
+        Subject::Requests => access::requests(log, &wider),
+        Subject::Grants => access::grants(log, now_ms, &wider),
+        Subject::Readings => access::readings(log, &wider),
+        Subject::Refusals => access::refusals(log, &wider),
+        Subject::HostReads => access::host_reads(log, &wider),
+        Subject::Users => people::users(log),
+    }?;
+    report.cut(span.limit);
+    Ok(report)
+}
+
+/// The reports as files.
 pub fn reports(log: LogView, zone: Zone, clock: Arc<dyn Clock>) -> Shelf {
-    let logs = [log.clone(), log.clone(), log.clone(), log];
-    let [branches, checks, people, waits] = logs;
-    Shelf::new(clock, FRESH_MS)
-        .with("evidence-by-branch.csv", move || {
-            evidence_by_branch(&branches, zone)
-        })
-        .with("fixity.csv", move || fixity(&checks, zone))
-        .with("users.csv", move || users(&people, zone))
-        .with("waiting.csv", move || waiting(&waits, zone))
-}
-
-fn evidence_by_branch(log: &LogView, zone: Zone) -> Result<Vec<u8>> {
-    let rows = log
-        .catalogue()
-        .read(reports::evidence_by_branch)
-        .map_err(unavailable)?;
-    let columns = [
-        "机构 Branch",
-        "名称 Name",
-        "证据件数 Evidence",
-        "版本数 Versions",
-        "字节 Bytes",
-        "已按申报核对 Declared",
-        "仅服务器计算 Server only",
-        "首次封存 First sealed",
-        "最近封存 Last sealed",
-    ];
-    let cells = rows.into_iter().map(|row| {
-        let time = |at: Option<i64>| at.map(|at| zone.date_time(at)).unwrap_or_default();
-        vec![
-            row.branch,
-            row.name,
-            row.evidence.to_string(),
-            row.versions.to_string(),
-            row.size_bytes.to_string(),
-            row.declared.to_string(),
-            (row.versions - row.declared).to_string(),
-            time(row.sealed_ms.map(|(first, _)| first)),
-            time(row.sealed_ms.map(|(_, last)| last)),
-        ]
-    });
-    Ok(sheet::table(&columns, cells))
-}
-
-fn fixity(log: &LogView, zone: Zone) -> Result<Vec<u8>> {
-    let kind = Kind::FixityChecked.to_string();
-    let checks = log
-        .catalogue()
-        .read(|connection| reports::events_of_kind(connection, &kind, CHECKS))
-        .map_err(unavailable)?;
-    let columns = [
-        "时间 Time",
-        "日志位置 Log index",
-        "操作 Actor",
-        "对象数 Objects",
-        "字节 Bytes",
-        "问题数 Findings",
-        "使用身份密钥 With identity",
-        "完整 Complete",
-    ];
-    let rows: Vec<Vec<String>> = checks
-        .into_iter()
-        .map(|(index, actor, time_ms)| {
-            let leaf = log.leaf(index).map_err(unavailable)?;
-            let leaf: Leaf = serde_json::from_slice(&leaf).map_err(unavailable)?;
-            let fact = |name: &str| {
-                leaf.integer(name)
-                    .map(|value| value.to_string())
-                    .unwrap_or_default()
+    let file = |subject: Subject| {
+        let (log, clock) = (log.clone(), clock.clone());
+        move || {
+            let span = Span {
+                limit: FILE_ROWS,
+                ..Span::default()
             };
-            Ok(vec![
-                zone.date_time(time_ms),
-                index.to_string(),
-                actor,
-                fact("objects"),
-                fact("bytes"),
-                fact("findings"),
-                fact("with_identity"),
-                fact("complete"),
-            ])
-        })
-        .collect::<Result<_>>()?;
-    Ok(sheet::table(&columns, rows))
-}
-
-/// The role matrix: one column a role, so that a combination that shouldn't be shows in a row.
-fn users(log: &LogView, zone: Zone) -> Result<Vec<u8>> {
-    let mut people = log.catalogue().read(people::people).map_err(unavailable)?;
-    people.sort_by(|one, other| one.id.cmp(&other.id));
-    let before = ["人员编号 Person", "登录名 Name", "机构 Branch"];
-    let after = ["公钥数 Keys", "保密协议 NDA", "启用 Added", "停用 Disabled"];
-    let columns: Vec<&str> = before
-        .into_iter()
-        .chain(Role::ALL.map(Role::id))
-        .chain(after)
-        .collect();
-    let rows = people.into_iter().map(|person| {
-        let held = Role::ALL.map(|role| {
-            let holds = person.roles.iter().any(|held| held == role.id());
-            if holds { "1" } else { "" }.to_owned()
-        });
-        let mut cells = vec![person.id, person.name, person.branch.unwrap_or_default()];
-        cells.extend(held);
-        cells.extend([
-            person.keys.len().to_string(),
-            person.nda,
-            zone.date_time(person.added_ms),
-            person
-                .disabled_ms
-                .map(|at| zone.date_time(at))
-                .unwrap_or_default(),
-        ]);
-        cells
-    });
-    Ok(sheet::table(&columns, rows))
-}
-
-fn waiting(log: &LogView, zone: Zone) -> Result<Vec<u8>> {
-    let rows = log.catalogue().read(reports::waiting).map_err(unavailable)?;
-    let columns: Vec<&str> = ["机构 Branch", "上传人 Uploader", "接收编号 Accession"]
-        .into_iter()
-        .chain(tasks::COLUMNS)
-        .collect();
-    let cells = rows.iter().map(|row| {
-        let mut cells = vec![row.branch.clone(), row.name.clone(), row.id.clone()];
-        cells.extend(tasks::cells(row, zone));
-        cells
-    });
-    Ok(sheet::table(&columns, cells))
+            let report = report(subject, &log, zone, clock.now_ms(), &span).map_err(unavailable)?;
+            Ok(report.csv(zone))
+        }
+    };
+    Shelf::new(clock.clone(), FRESH_MS)
+        .with("evidence-by-branch.csv", file(Subject::EvidenceByBranch))
+        .with("findings.csv", file(Subject::Findings))
+        .with("fixity.csv", file(Subject::Fixity))
+        .with("grants.csv", file(Subject::Grants))
+        .with("host-reads.csv", file(Subject::HostReads))
+        .with("readings.csv", file(Subject::Readings))
+        .with("refusals.csv", file(Subject::Refusals))
+        .with("requests.csv", file(Subject::Requests))
+        .with("unchecked.csv", file(Subject::Unchecked))
+        .with("users.csv", file(Subject::Users))
+        .with("waiting.csv", file(Subject::Waiting))
 }
