@@ -36,6 +36,7 @@ use std::{
 };
 
 mod requests;
+mod desk;
 mod sign_in;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -121,6 +122,7 @@ impl Fixture {
             keys: vault.layout.keys(),
             credentials: Arc::new(testing::credentials(&vault, Arc::default())),
             room,
+            witnesses: [].into(),
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
         let site = Site::new(&console, table);

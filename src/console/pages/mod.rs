@@ -6,5 +6,7 @@ pub(super) mod home;
 pub(super) mod join;
 pub(super) mod readings;
 pub(super) mod requests;
+pub(super) mod log;
+pub(super) mod reports;
 pub(super) mod sign_in;
 pub(super) mod view;
