@@ -35,8 +35,8 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-mod requests;
 mod desk;
+mod requests;
 mod sign_in;
 
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -122,7 +122,7 @@ impl Fixture {
             keys: vault.layout.keys(),
             credentials: Arc::new(testing::credentials(&vault, Arc::default())),
             room,
-            witnesses: [].into(),
+            witnesses: [desk::witness().verifier().clone()].into(),
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
         let site = Site::new(&console, table);

@@ -24,7 +24,7 @@ struct Office {
     room: Arc<ReadingRoom>,
 }
 
-fn witness() -> SignerKey {
+pub(super) fn witness() -> SignerKey {
     signer("witness.example/w1", Algorithm::CosignatureV1, 9)
 }
 
@@ -35,32 +35,8 @@ impl Office {
             vault.user(role.id(), &[role.id()], role.needs_branch().then_some("0101"));
         }
         let room = vault.room();
-        let config = toml::from_str("listen = \"127.0.0.1:8443\"").unwrap();
-        let parts = Parts {
-            catalogue: vault.catalogue.clone(),
-            allows: Arc::new(ByPolicy(room.clone())),
-            clock: vault.clock.clone(),
-            random: Arc::new(SystemRandom::new()),
-            zone: Zone::default(),
-            keys: vault.layout.keys(),
-            credentials: Arc::new(testing::credentials(&vault, Arc::default())),
-            room: room.clone(),
-            witnesses: [witness().verifier().clone()].into(),
-        };
-        let table = routes();
-        let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
-        let site = Site::new(&console, table);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .worker_threads(1)
-            .build();
-        let fixture = Fixture {
-            vault,
-            console,
-            policy: Arc::default(),
-            site,
-            runtime: runtime.unwrap(),
-        };
+        let allows = Arc::new(ByPolicy(room.clone()));
+        let fixture = Fixture::assembled(vault, routes(), &Arc::default(), allows, room.clone());
         let office = Office { fixture, room };
         office.settle();
         office

@@ -8,8 +8,9 @@ use crate::{
         Console,
         download::attachment,
         fault::Fault,
+        guard::TOKEN_FIELD,
         layout::{Frame, page},
-        page::{Field, Weight, button, definitions, form, link_button, panel, title},
+        page::{Field, Weight, button, definitions, link_button, panel, title},
         visit::Visit,
         words::{Lang, Words},
     },
@@ -25,11 +26,14 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use maud::{Markup, html};
+use std::borrow::Cow;
 
 /// The largest proof as a form sends it, where a byte may take three.
 pub(super) const BODY_BYTES: usize = 3 * MAX_PROOF_BYTES + 4_096;
-/// The form's field.
+/// The form's field for what is pasted.
 const NOTE: &str = "checkpoint";
+/// The form's field for a file.
+const FILE: &str = "file";
 
 pub(super) fn ask(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     Ok(shown(console, visit, "", None))
@@ -58,8 +62,8 @@ struct Sound {
 }
 
 pub(super) fn compare(console: &Console, visit: &Visit) -> Result<Response, Fault> {
-    let given = visit.form.get(NOTE).unwrap_or_default();
-    let verdict = judged(console, given)?;
+    let given = given(visit);
+    let verdict = judged(console, &given)?;
     let status = match &verdict {
         Verdict::Sound(_) => StatusCode::OK,
         Verdict::Alarm { .. } => StatusCode::CONFLICT,
@@ -76,7 +80,15 @@ pub(super) fn compare(console: &Console, visit: &Visit) -> Result<Response, Faul
         console.room.custody.fence(reason);
     }
     let result = said(console, visit.lang, &verdict);
-    Ok((status, shown(console, visit, given, Some(&result))).into_response())
+    Ok((status, shown(console, visit, &given, Some(&result))).into_response())
+}
+
+/// The file that was chosen, else what was pasted.
+fn given(visit: &Visit) -> Cow<'_, str> {
+    match visit.form.file(FILE) {
+        Some(file) => String::from_utf8_lossy(&file.bytes),
+        None => Cow::Borrowed(visit.form.get(NOTE).unwrap_or_default()),
+    }
 }
 
 fn judged(console: &Console, given: &str) -> Result<Verdict, Fault> {
@@ -266,11 +278,18 @@ fn shown(console: &Console, visit: &Visit, given: &str, result: Option<&Markup>)
             "整段粘贴：检查点、经见证的检查点，或回执的 .tlog-proof。",
             "All of it: a checkpoint, a witnessed one, or a receipt's .tlog-proof.",
         )),
-        required: true,
+        ..Field::default()
+    };
+    let file = Field {
+        name: FILE,
+        label: lang.of("或选择文件", "Or a file"),
+        kind: "file",
         ..Field::default()
     };
     let fields = html! {
+        input type="hidden" name=(TOKEN_FIELD) value=(visit.token());
         (field.textarea(10))
+        (file.input())
         div.actions { (button(Weight::Primary, lang.of("核对", "Compare"))) }
     };
     let body = html! {
@@ -279,7 +298,9 @@ fn shown(console: &Console, visit: &Visit, given: &str, result: Option<&Markup>)
             "Checkpoints kept outside of this system are what shows that the log wasn't exchanged as a whole.",
         ))))
         @if let Some(result) = result { (result) }
-        (panel(lang.of("您保存的检查点", "The checkpoint that you kept"), &form(visit, "/log/consistency", &fields)))
+        (panel(lang.of("您保存的检查点", "The checkpoint that you kept"), &html! {
+            form.stack method="post" action="/log/consistency" enctype="multipart/form-data" { (fields) }
+        }))
         div.actions { (link_button(Weight::Plain, LOG, lang.of("返回保管日志", "Back to the custody log"))) }
     };
     page(&Frame::of(console, visit), heading, &body)
