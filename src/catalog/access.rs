@@ -51,13 +51,13 @@ pub struct Request {
     pub items: i64,
 }
 
-const REQUEST: &str = "SELECT r.id, r.leaf_index, r.person, r.branch, r.purpose, r.basis, r.reason, r.duration_s, r.emergency, \
+pub(super) const REQUEST: &str = "SELECT r.id, r.leaf_index, r.person, r.branch, r.purpose, r.basis, r.reason, r.duration_s, r.emergency, \
      r.form_name, r.requested_ms, r.state, r.endorser, r.decided_by, r.decided_ms, r.decided_reason, \
      (SELECT id FROM access_grant g WHERE g.request = r.id), \
      (SELECT COUNT(*) FROM access_request_item i WHERE i.request = r.id), r.form_size_bytes, r.decided_index \
      FROM access_request r";
 
-fn request_row(row: &Row<'_>) -> rusqlite::Result<Request> {
+pub(super) fn request_row(row: &Row<'_>) -> rusqlite::Result<Request> {
     Ok(Request {
         id: row.get(0)?,
         leaf: row.get::<_, i64>(1)?.unsigned_abs(),
@@ -299,12 +299,12 @@ impl Grant {
     }
 }
 
-const GRANT: &str = "SELECT g.id, g.leaf_index, g.request, g.person, g.branch, g.approver, g.endorser, g.purpose, g.basis, \
+pub(super) const GRANT: &str = "SELECT g.id, g.leaf_index, g.request, g.person, g.branch, g.approver, g.endorser, g.purpose, g.basis, \
      g.emergency, g.granted_ms, g.expires_ms, g.revoked_ms, g.revoked_by, g.revoked_reason, r.reason, \
      (SELECT COUNT(*) FROM access_grant_item i WHERE i.grant_id = g.id), g.revoked_index \
      FROM access_grant g JOIN access_request r ON r.id = g.request";
 
-fn grant_row(row: &Row<'_>) -> rusqlite::Result<Grant> {
+pub(super) fn grant_row(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
         id: row.get(0)?,
         leaf: row.get::<_, i64>(1)?.unsigned_abs(),

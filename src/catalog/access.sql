@@ -81,3 +81,6 @@ CREATE INDEX access_read_person ON access_read (person, leaf_index);
 CREATE INDEX access_read_grant ON access_read (grant_id, leaf_index);
 -- Refusals, for reports: what was refused stands in the leaf.
 CREATE INDEX event_refused ON event (leaf_index) WHERE kind = 'access.refused';
+-- The same for checks of the store, and for what an operator read on the host without a grant.
+CREATE INDEX event_fixity ON event (leaf_index) WHERE kind = 'fixity.checked';
+CREATE INDEX event_host_read ON event (leaf_index) WHERE kind = 'access.read' AND actor = 'operator';

@@ -4,6 +4,7 @@ use super::Result;
 use crate::domain::role::Role;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// A branch of the house.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -112,6 +113,16 @@ pub fn people(connection: &Connection) -> Result<Vec<Person>> {
     let mut query = connection.prepare_cached(&format!("{PERSON} ORDER BY name"))?;
     let rows: Vec<Person> = query.query_map([], person)?.collect::<rusqlite::Result<_>>()?;
     rows.into_iter().map(|row| complete(connection, row)).collect()
+}
+
+/// Log-in names by the ids that the log uses, of everybody who ever was.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn names(connection: &Connection) -> Result<HashMap<String, String>> {
+    let mut query = connection.prepare_cached("SELECT id, name FROM person ORDER BY id")?;
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.map(|row| Ok(row?)).collect()
 }
 
 /// A person by log-in name, active or not.

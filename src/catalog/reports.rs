@@ -2,7 +2,13 @@
 //!
 //! These read what they count, so they cost what they say; callers keep an answer for a while.
 
-use super::Result;
+use super::{
+    Result,
+    access::{GRANT, Grant, REQUEST, Read, Request, grant_row, request_row},
+    project::signed,
+    rows,
+    timeline::Entry,
+};
 use rusqlite::{Connection, Row, params};
 
 /// An upload that waits to be completed.
@@ -112,16 +118,343 @@ pub fn evidence_by_branch(connection: &Connection) -> Result<Vec<BranchTotals>> 
     rows.map(|row| Ok(row?)).collect()
 }
 
-/// The newest events of a kind, newest first, as (position, actor, time in ms).
+/// Which events or rows to list, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// From when, milliseconds since 1970.
+    pub from_ms: i64,
+    /// Before when.
+    pub to_ms: i64,
+    /// Of this person only, by id.
+    pub person: Option<String>,
+    /// Under this grant only.
+    pub grant: Option<String>,
+    /// What an emergency is about only.
+    pub emergency: bool,
+    /// Positions below this one: the last row of the page before.
+    pub before: Option<u64>,
+    /// Rows at the most.
+    pub limit: usize,
+}
+
+impl Default for Span {
+    fn default() -> Self {
+        Span {
+            from_ms: i64::MIN,
+            to_ms: i64::MAX,
+            person: None,
+            grant: None,
+            emergency: false,
+            before: None,
+            limit: usize::MAX,
+        }
+    }
+}
+
+impl Span {
+    fn before(&self) -> i64 {
+        self.before.map_or(i64::MAX, signed)
+    }
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        leaf: row.get::<_, i64>(0)?.unsigned_abs(),
+        kind: row.get(1)?,
+        subject: row.get(2)?,
+        actor: row.get(3)?,
+        time_ms: row.get(4)?,
+    })
+}
+
+/// The newest events at positions below `before`, newest first.
 ///
 /// # Errors
 /// When SQLite refuses.
-pub fn events_of_kind(connection: &Connection, kind: &str, limit: u32) -> Result<Vec<(u64, String, i64)>> {
+pub fn events(connection: &Connection, before: Option<u64>, limit: usize) -> Result<Vec<Entry>> {
     let mut query = connection.prepare_cached(
-        "SELECT leaf_index, actor, time_ms FROM event WHERE kind = ?1 ORDER BY leaf_index DESC LIMIT ?2",
+        "SELECT leaf_index, kind, subject, actor, time_ms FROM event WHERE leaf_index < ?1 \
+         ORDER BY leaf_index DESC LIMIT ?2",
     )?;
-    let rows = query.query_map(params![kind, limit], |row| {
-        Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?, row.get(2)?))
-    })?;
-    rows.map(|row| Ok(row?)).collect()
+    let found = query.query_map(params![before.map_or(i64::MAX, signed), rows(limit)], entry)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Kinds of events that reports list, each with an index of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// Fixity checks, of the whole store or of one version.
+    Fixity,
+    /// Refusals.
+    Refused,
+    /// Content that an operator read on the host, without a grant.
+    HostRead,
+}
+
+impl Listed {
+    /// As the index says it: a partial index serves only the same words.
+    fn condition(self) -> &'static str {
+        match self {
+            Listed::Fixity => "kind = 'fixity.checked'",
+            Listed::Refused => "kind = 'access.refused'",
+            Listed::HostRead => "kind = 'access.read' AND actor = 'operator'",
+        }
+    }
+}
+
+/// Events of one of those kinds in a span, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn listed(connection: &Connection, which: Listed, span: &Span) -> Result<Vec<Entry>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT leaf_index, kind, subject, actor, time_ms FROM event WHERE {} AND leaf_index < ?1 \
+         AND time_ms >= ?2 AND time_ms < ?3 AND (?4 IS NULL OR actor = ?4) ORDER BY leaf_index DESC LIMIT ?5",
+        which.condition()
+    ))?;
+    let found = query.query_map(
+        params![
+            span.before(),
+            span.from_ms,
+            span.to_ms,
+            span.person,
+            rows(span.limit)
+        ],
+        entry,
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Fixity checks of one piece of evidence, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn checks_of(connection: &Connection, evidence: &str, limit: usize) -> Result<Vec<Entry>> {
+    let mut query = connection.prepare_cached(
+        "SELECT leaf_index, kind, subject, actor, time_ms FROM event \
+         WHERE subject = ?1 AND +kind = 'fixity.checked' ORDER BY leaf_index DESC LIMIT ?2",
+    )?;
+    let found = query.query_map(params![evidence, rows(limit)], entry)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// An inspection that asks for a person's look, or refused an upload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Questioned {
+    /// Position of its event.
+    pub leaf: u64,
+    /// When.
+    pub time_ms: i64,
+    /// Evidence id, or accession id of a refused upload.
+    pub subject: String,
+    /// Version, 0 for a refused upload.
+    pub version: i64,
+    /// `gate` or `deep`.
+    pub tier: String,
+    /// `needs_review` or `rejected`.
+    pub verdict: String,
+    /// JSON list of codes, the gravest first.
+    pub findings: String,
+    /// JSON: report and findings.
+    pub whole: String,
+    /// State of the version now; `None` for a refused upload.
+    pub state: Option<String>,
+    /// Whose upload it was, by branch code.
+    pub branch: Option<String>,
+}
+
+/// Inspections that weren't simply passed, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn questioned(connection: &Connection, span: &Span) -> Result<Vec<Questioned>> {
+    let mut query = connection.prepare_cached(
+        "SELECT i.leaf_index, e.time_ms, i.subject, i.version, i.tier, i.verdict, i.findings, i.whole, v.state, \
+         COALESCE(v.branch, a.branch) \
+         FROM inspection i JOIN event e ON e.leaf_index = i.leaf_index \
+         LEFT JOIN evidence v ON v.id = i.subject AND v.version = i.version \
+         LEFT JOIN accession a ON a.id = i.subject AND i.version = 0 \
+         WHERE i.verdict <> 'accepted' AND i.leaf_index < ?1 AND e.time_ms >= ?2 AND e.time_ms < ?3 \
+         ORDER BY i.leaf_index DESC LIMIT ?4",
+    )?;
+    let found = query.query_map(
+        params![span.before(), span.from_ms, span.to_ms, rows(span.limit)],
+        |row| {
+            Ok(Questioned {
+                leaf: row.get::<_, i64>(0)?.unsigned_abs(),
+                time_ms: row.get(1)?,
+                subject: row.get(2)?,
+                version: row.get(3)?,
+                tier: row.get(4)?,
+                verdict: row.get(5)?,
+                findings: row.get(6)?,
+                whole: row.get(7)?,
+                state: row.get(8)?,
+                branch: row.get(9)?,
+            })
+        },
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Versions sealed after the event `since`, newest first: what a check that ended there can't have looked at.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn sealed_since(connection: &Connection, since: Option<u64>, span: &Span) -> Result<Vec<SealedVersion>> {
+    let mut query = connection.prepare_cached(
+        "SELECT leaf_index, id, version, branch, doctype, sealed_ms, size_bytes FROM evidence \
+         WHERE leaf_index > ?1 AND leaf_index < ?2 AND sealed_ms >= ?3 AND sealed_ms < ?4 \
+         ORDER BY leaf_index DESC LIMIT ?5",
+    )?;
+    let found = query.query_map(
+        params![
+            since.map_or(-1, signed),
+            span.before(),
+            span.from_ms,
+            span.to_ms,
+            rows(span.limit)
+        ],
+        |row| {
+            Ok(SealedVersion {
+                leaf: row.get::<_, i64>(0)?.unsigned_abs(),
+                id: row.get(1)?,
+                version: row.get(2)?,
+                branch: row.get(3)?,
+                doctype: row.get(4)?,
+                sealed_ms: row.get(5)?,
+                size_bytes: row.get(6)?,
+            })
+        },
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// A sealed version, as far as reports name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SealedVersion {
+    /// Position of its leaf.
+    pub leaf: u64,
+    /// Evidence id.
+    pub id: String,
+    /// Version, from 1.
+    pub version: i64,
+    /// Branch code.
+    pub branch: String,
+    /// Document type code.
+    pub doctype: String,
+    /// When it was sealed, milliseconds since 1970.
+    pub sealed_ms: i64,
+    /// Size of the original in bytes.
+    pub size_bytes: i64,
+}
+
+/// How many versions were sealed after the event `since`.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn count_since(connection: &Connection, since: Option<u64>) -> Result<u64> {
+    Ok(connection
+        .prepare_cached("SELECT COUNT(*) FROM evidence WHERE leaf_index > ?1")?
+        .query_row([since.map_or(-1, signed)], |row| {
+            Ok(row.get::<_, i64>(0)?.unsigned_abs())
+        })?)
+}
+
+/// Requests filed in a span, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn requests(connection: &Connection, span: &Span) -> Result<Vec<Request>> {
+    let mut query = connection.prepare_cached(&format!(
+        "{REQUEST} WHERE r.leaf_index < ?1 AND r.requested_ms >= ?2 AND r.requested_ms < ?3 \
+         AND (?4 IS NULL OR r.person = ?4) AND (r.emergency OR NOT ?5) \
+         AND (?6 IS NULL OR r.id = (SELECT request FROM access_grant WHERE id = ?6)) \
+         ORDER BY r.leaf_index DESC LIMIT ?7"
+    ))?;
+    let found = query.query_map(
+        params![
+            span.before(),
+            span.from_ms,
+            span.to_ms,
+            span.person,
+            span.emergency,
+            span.grant,
+            rows(span.limit)
+        ],
+        request_row,
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Grants given in a span, newest first.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn grants(connection: &Connection, span: &Span) -> Result<Vec<Grant>> {
+    let mut query = connection.prepare_cached(&format!(
+        "{GRANT} WHERE g.leaf_index < ?1 AND g.granted_ms >= ?2 AND g.granted_ms < ?3 \
+         AND (?4 IS NULL OR g.person = ?4) AND (g.emergency OR NOT ?5) AND (?6 IS NULL OR g.id = ?6) \
+         ORDER BY g.leaf_index DESC LIMIT ?7"
+    ))?;
+    let found = query.query_map(
+        params![
+            span.before(),
+            span.from_ms,
+            span.to_ms,
+            span.person,
+            span.emergency,
+            span.grant,
+            rows(span.limit)
+        ],
+        grant_row,
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+/// Readings begun in a span, newest first, each with whether its grant was given in an emergency.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn readings(connection: &Connection, span: &Span) -> Result<Vec<(Read, bool)>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {READ_COLUMNS}, g.emergency FROM access_read a JOIN access_grant g ON g.id = a.grant_id \
+         WHERE a.leaf_index < ?1 AND a.started_ms >= ?2 AND a.started_ms < ?3 AND (?4 IS NULL OR a.person = ?4) \
+         AND (g.emergency OR NOT ?5) AND (?6 IS NULL OR a.grant_id = ?6) ORDER BY a.leaf_index DESC LIMIT ?7"
+    ))?;
+    let found = query.query_map(
+        params![
+            span.before(),
+            span.from_ms,
+            span.to_ms,
+            span.person,
+            span.emergency,
+            span.grant,
+            rows(span.limit)
+        ],
+        |row| Ok((read_row(row)?, row.get(14)?)),
+    )?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+const READ_COLUMNS: &str = "a.id, a.leaf_index, a.grant_id, a.person, a.evidence, a.version, a.part, a.purpose, a.channel, \
+     a.started_ms, a.ended_ms, a.bytes, a.ranges, a.watched_s";
+
+fn read_row(row: &Row<'_>) -> rusqlite::Result<Read> {
+    Ok(Read {
+        id: row.get(0)?,
+        leaf: row.get::<_, i64>(1)?.unsigned_abs(),
+        grant: row.get(2)?,
+        person: row.get(3)?,
+        evidence: row.get(4)?,
+        version: row.get(5)?,
+        part: row.get(6)?,
+        purpose: row.get(7)?,
+        channel: row.get(8)?,
+        started_ms: row.get(9)?,
+        ended_ms: row.get(10)?,
+        bytes: row.get(11)?,
+        ranges: row.get(12)?,
+        watched_s: row.get(13)?,
+    })
 }

@@ -9,11 +9,13 @@ pub mod allows;
 mod assets;
 mod attachment;
 mod cookies;
+pub mod download;
 pub mod fault;
 pub mod fields;
 mod file_name;
 mod guard;
 mod headers;
+pub mod kinds;
 pub mod layout;
 mod limits;
 mod listener;
@@ -44,6 +46,7 @@ use crate::{
     catalog::Catalogue,
     config::console::{ConsoleConfig, WebOrigin},
     domain::time::{Clock, Zone},
+    tlog::key::VerifierKey,
 };
 use allows::Allows;
 use axum::{
@@ -79,6 +82,8 @@ pub struct Parts {
     pub keys: PathBuf,
     /// Where evidence is found, asked for and read.
     pub room: Arc<ReadingRoom>,
+    /// Witnesses whose cosignatures count.
+    pub witnesses: Arc<[VerifierKey]>,
 }
 
 /// What handlers work with.
@@ -101,6 +106,8 @@ pub struct Console {
     pub room: Arc<ReadingRoom>,
     /// Content on its way out.
     pub streams: Streams,
+    /// Witnesses whose cosignatures count.
+    pub witnesses: Arc<[VerifierKey]>,
     /// What browsers call the console; passkeys belong to its host.
     pub origin: WebOrigin,
     /// Routes that stand in the menu, in the table's order.
@@ -125,6 +132,7 @@ impl Console {
             zone: parts.zone,
             room: parts.room,
             streams: Streams::default(),
+            witnesses: parts.witnesses,
             origin,
             menu: table
                 .iter()

@@ -126,6 +126,8 @@ pub fn routes() -> Vec<Route> {
         pages::doctypes::routes(),
         pages::sign_in::routes(),
         pages::join::routes(),
+        pages::log::routes(),
+        pages::reports::routes(),
         pages::account::routes(),
         pages::view::routes(),
         pages::readings::routes(),

@@ -42,6 +42,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod desk;
 mod evidence;
 mod requests;
 mod search;
@@ -121,6 +122,7 @@ impl Fixture {
             keys: vault.layout.keys(),
             credentials: Arc::new(testing::credentials(&vault, Arc::default())),
             room,
+            witnesses: [desk::witness().verifier().clone()].into(),
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
         let site = Site::new(&console, table);

@@ -7,13 +7,14 @@ use crate::{
     catalog::{Catalogue, CatalogueError, log_edge},
     tlog::{
         checkpoint::{Checkpoint, CheckpointError},
-        key::VerifierKey,
+        key::{KeyId, VerifierKey},
         merkle::{Hash, ProveError, inclusion_proof},
-        note::{Note, NoteError},
+        note::{Note, NoteError, NoteSignature},
         store::{LogDir, StoreError},
         tile::WIDTH,
     },
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Why the log can't be read.
@@ -44,6 +45,9 @@ pub enum LogViewError {
     /// The catalogue has no checkpoint of that size.
     #[error("the catalogue has no checkpoint of {0} leaves")]
     NoCheckpoint(u64),
+    /// A cosignature in the catalogue isn't one.
+    #[error("an anchor of the checkpoint of {0} leaves isn't a signature")]
+    Anchor(u64),
     /// The log has no such leaf.
     #[error("the log has no leaf {0}")]
     NoLeaf(u64),
@@ -99,6 +103,50 @@ impl LogView {
             return Ok(0);
         };
         Ok(Checkpoint::parse(Note::parse(&bytes)?.text())?.size)
+    }
+
+    /// The checkpoint on disk, with what witnesses signed of that exact one; `None` before the first event.
+    ///
+    /// # Errors
+    /// When it can't be read or isn't a checkpoint.
+    pub fn head(&self) -> Result<Option<Note>, LogViewError> {
+        let Some(bytes) = self.dir.checkpoint()? else {
+            return Ok(None);
+        };
+        self.cosigned(Note::parse(&bytes)?).map(Some)
+    }
+
+    /// The newest checkpoint that a witness cosigned, with its cosignatures. Taking one in is an event of its own, so this is
+    /// never the newest checkpoint of all.
+    ///
+    /// # Errors
+    /// When it can't be read or isn't a checkpoint.
+    pub fn witnessed(&self) -> Result<Option<Note>, LogViewError> {
+        let size = self.catalogue.read(log_edge::largest_anchor)?;
+        let note = self
+            .catalogue
+            .read(|connection| log_edge::checkpoint(connection, size))?;
+        note.map(|note| self.cosigned(Note::parse(note.as_bytes())?))
+            .transpose()
+    }
+
+    fn cosigned(&self, mut note: Note) -> Result<Note, LogViewError> {
+        let size = Checkpoint::parse(note.text())?.size;
+        let anchors = self
+            .catalogue
+            .read(|connection| log_edge::cosignatures(connection, size))?;
+        for (name, signature) in anchors {
+            let bytes = STANDARD
+                .decode(&signature)
+                .map_err(|_| LogViewError::Anchor(size))?;
+            let (id, bytes) = bytes.split_first_chunk::<4>().ok_or(LogViewError::Anchor(size))?;
+            note.add_signature(NoteSignature {
+                name,
+                id: KeyId(*id),
+                bytes: bytes.to_vec(),
+            })?;
+        }
+        Ok(note)
     }
 
     /// The bytes of a leaf exactly as they were hashed.

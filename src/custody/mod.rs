@@ -3,6 +3,7 @@
 pub mod edge;
 pub mod fence;
 pub mod fixity;
+pub mod held;
 pub mod log_view;
 pub mod rebuild;
 pub mod receipt;

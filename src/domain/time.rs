@@ -1,6 +1,10 @@
 //! Time as the vault keeps it: milliseconds since 1970 in UTC, shown in one fixed offset (+08:00 unless configured).
 
-use jiff::{Timestamp, civil::Date, tz::Offset};
+use jiff::{
+    Timestamp,
+    civil::{Date, Time},
+    tz::Offset,
+};
 
 /// Where "now" comes from; injected so that tests decide.
 pub trait Clock: Send + Sync {
@@ -49,6 +53,14 @@ impl Zone {
         self.0.to_datetime(timestamp(time_ms)).date()
     }
 
+    /// When a day (`2026-07-28`) begins, milliseconds since 1970; `None` for what is no day.
+    pub fn midnight_ms(self, day: &str) -> Option<i64> {
+        // Only the one spelling that dates are shown in: the library knows others.
+        let day: Date = Some(day).filter(|day| day.len() == 10)?.parse().ok()?;
+        let at = self.0.to_timestamp(day.to_datetime(Time::midnight())).ok()?;
+        Some(at.as_millisecond())
+    }
+
     /// `2026-07-28 15:42:07 +08:00`
     pub fn date_time(self, time_ms: i64) -> String {
         let at = self.0.to_datetime(timestamp(time_ms));
@@ -89,6 +101,17 @@ mod tests {
             "1969-12-31 21:00:00 -03:00"
         );
         assert_eq!(Zone::from_hours(15), None);
+        assert_eq!(zone.midnight_ms("1970-01-02"), Some(16 * 3_600_000));
+        for nonsense in [
+            "",
+            "1970-02-30",
+            "19700102",
+            "2026-1-1",
+            "1970-01-02 ",
+            "tomorrow!!",
+        ] {
+            assert_eq!(zone.midnight_ms(nonsense), None, "{nonsense}");
+        }
         assert!(!zone.date(i64::MAX).is_empty());
     }
 }

@@ -35,6 +35,7 @@ pub(super) fn parts(vault: &Vault) -> Result<Parts, CredentialError> {
         zone: vault.config.zone(),
         keys: vault.layout.keys(),
         room: vault.room.clone(),
+        witnesses: vault.witnesses.clone().into(),
     })
 }
 

@@ -13,19 +13,16 @@ use super::{
     unavailable,
 };
 use crate::{
-    catalog::log_edge,
     custody::log_view::LogView,
     domain::time::Clock,
     sftp::space::{ReadFile, Result},
     tlog::{
-        checkpoint::Checkpoint,
-        key::{KeyId, VerifierKey},
-        note::{Note, NoteSignature},
+        key::VerifierKey,
+        note::Note,
         store::{CHECKPOINT, StoreError},
         tile::{Content, TileId, WIDTH, split_bundle},
     },
 };
-use base64::{Engine, engine::general_purpose::STANDARD};
 use std::{fs, io::ErrorKind, sync::Arc};
 
 /// The newest checkpoint that a witness cosigned, with its cosignatures.
@@ -62,11 +59,14 @@ impl LogFolder {
     }
 
     fn look(&self, path: &[&str]) -> Result<Found> {
-        let rendered = |bytes: Option<Vec<u8>>| bytes.map(Found::Rendered).ok_or_else(no_such_file);
+        let note = |note: Option<Note>| {
+            let note = note.ok_or_else(no_such_file)?;
+            Ok(Found::Rendered(note.to_string().into_bytes()))
+        };
         match path {
             [] => Ok(Found::Folder),
-            [CHECKPOINT] => rendered(self.checkpoint()?),
-            [WITNESSED] => rendered(self.witnessed()?),
+            [CHECKPOINT] => note(self.log.head().map_err(unavailable)?),
+            [WITNESSED] => note(self.log.witnessed().map_err(unavailable)?),
             [LOG_KEY] => Ok(Found::Rendered(format!("{}\n", self.log.verifier()).into_bytes())),
             [WITNESS_KEYS] => Ok(Found::Rendered(
                 self.witnesses
@@ -136,56 +136,6 @@ impl LogFolder {
         };
         bytes.truncate(length);
         Ok(bytes)
-    }
-
-    /// The checkpoint on disk, with what witnesses signed of that exact one.
-    fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        let Some(bytes) = self.log.dir().checkpoint().map_err(unavailable)? else {
-            return Ok(None);
-        };
-        let note = Note::parse(&bytes).map_err(unavailable)?;
-        self.cosigned(note)
-            .map(|note| Some(note.to_string().into_bytes()))
-    }
-
-    /// Taking a cosignature in is an event of its own, so the checkpoint that carries one is never the newest.
-    fn witnessed(&self) -> Result<Option<Vec<u8>>> {
-        let size = self
-            .log
-            .catalogue()
-            .read(log_edge::largest_anchor)
-            .map_err(unavailable)?;
-        let note = self
-            .log
-            .catalogue()
-            .read(|connection| log_edge::checkpoint(connection, size));
-        let Some(note) = note.map_err(unavailable)? else {
-            return Ok(None);
-        };
-        let note = Note::parse(note.as_bytes()).map_err(unavailable)?;
-        self.cosigned(note)
-            .map(|note| Some(note.to_string().into_bytes()))
-    }
-
-    fn cosigned(&self, mut note: Note) -> Result<Note> {
-        let size = Checkpoint::parse(note.text()).map_err(unavailable)?.size;
-        let anchors = self
-            .log
-            .catalogue()
-            .read(|connection| log_edge::cosignatures(connection, size));
-        for (name, signature) in anchors.map_err(unavailable)? {
-            let bytes = STANDARD.decode(&signature).map_err(unavailable)?;
-            let (id, bytes) = bytes
-                .split_first_chunk::<4>()
-                .ok_or_else(|| unavailable("an anchor without a key id"))?;
-            let line = NoteSignature {
-                name,
-                id: KeyId(*id),
-                bytes: bytes.to_vec(),
-            };
-            note.add_signature(line).map_err(unavailable)?;
-        }
-        Ok(note)
     }
 
     fn tiles(&self, path: &str) -> Result<Vec<(String, Node)>> {

@@ -58,8 +58,9 @@ This is Muniment, the evidence vault, as auditors see it. Everything but
   then stops taking in. Keep your copy.
 
 /receipts  各机构回执 receipts by branch and date
-/reports   报表 reports: evidence-by-branch.csv, fixity.csv, users.csv,
-  waiting.csv
+/reports   报表 reports: evidence-by-branch.csv, findings.csv,
+  fixity.csv, grants.csv, host-reads.csv, readings.csv, refusals.csv,
+  requests.csv, unchecked.csv, users.csv, waiting.csv
 ";
 
 /// The beginning, for people who only look things up.

@@ -576,7 +576,19 @@ fn tasks_are_a_persons_own_and_reports_are_everybodys() {
     let names: Vec<&str> = listed.keys().map(String::as_str).collect();
     assert_eq!(
         names,
-        ["evidence-by-branch.csv", "fixity.csv", "users.csv", "waiting.csv"]
+        [
+            "evidence-by-branch.csv",
+            "findings.csv",
+            "fixity.csv",
+            "grants.csv",
+            "host-reads.csv",
+            "readings.csv",
+            "refusals.csv",
+            "requests.csv",
+            "unchecked.csv",
+            "users.csv",
+            "waiting.csv"
+        ]
     );
     let report = |name: &str| String::from_utf8(listed[name].clone()).unwrap();
     assert!(report("waiting.csv").contains("0202,li.na,a-other,'=other.mp4,209715200,"));
@@ -598,13 +610,13 @@ fn tasks_are_a_persons_own_and_reports_are_everybodys() {
         "{users}"
     );
     assert!(
-        users.contains("p-audit,audit,,,,,,,1,,,1,NDA-1,2026-07-28 15:42:07 +08:00,\r\n"),
+        users.contains("p-audit,audit,,,,,,,1,,,1,NDA-1,2026-07-28 15:42:07 +08:00,,\r\n"),
         "{users}"
     );
     assert!(users.contains(
-        "p-li.na,li.na,0202,1,,,,,,,,1,NDA-1,2026-07-28 15:42:07 +08:00,2026-07-28 15:42:07 +08:00\r\n"
+        "p-li.na,li.na,0202,1,,,,,,,,1,NDA-1,2026-07-28 15:42:07 +08:00,2026-07-28 15:42:07 +08:00,\r\n"
     ));
-    assert!(report("fixity.csv").contains(",operator,1,,,,\r\n"));
+    assert!(report("fixity.csv").contains(",operator,1,,,,,\r\n"));
     assert!(!users.contains(SHA));
 }
 

@@ -7,6 +7,7 @@ use super::{denied, no_such_file, tree::Node, unavailable};
 use crate::{
     catalog::log_edge,
     custody::{
+        held::{self, Held},
         log_view::LogView,
         sequencer::{CommitError, Custody, Proposed},
     },
@@ -22,7 +23,6 @@ use crate::{
     tlog::{
         checkpoint::{self, Checkpoint},
         key::VerifierKey,
-        merkle::root_at,
         note::{MAX_NOTE_BYTES, Note},
     },
 };
@@ -90,26 +90,17 @@ impl WitnessDesk {
     }
 
     fn hold_against_our_tree(&self, seen: &Checkpoint) -> Result<()> {
-        let held = self
-            .log
-            .catalogue()
-            .read(log_edge::latest_checkpoint)
-            .map_err(unavailable)?;
-        let held = held.map_or(0, |(size, _)| size);
-        if seen.size > held {
-            return Err(self.stop(format!(
+        match held::hold(&self.log, seen).map_err(unavailable)? {
+            Held::Extends { .. } => Ok(()),
+            Held::RolledBack { held } => Err(self.stop(format!(
                 "this log has signed a tree of {} events and holds only {held}: it was put back to an older state",
                 seen.size
-            )));
-        }
-        let root = root_at(seen.size, &mut self.log.dir().reader(seen.size)).map_err(unavailable)?;
-        if root != seen.root {
-            return Err(self.stop(format!(
+            ))),
+            Held::Forked { .. } => Err(self.stop(format!(
                 "this log has signed another tree of {} events than the one it holds: its history was exchanged (a fork)",
                 seen.size
-            )));
+            ))),
         }
-        Ok(())
     }
 
     fn stop(&self, reason: String) -> SpaceError {
