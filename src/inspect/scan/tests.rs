@@ -311,6 +311,59 @@ fn scripts_and_attachments_of_a_pdf_are_flagged() {
     assert_eq!(harmless, []);
 }
 
+/// hayro-syntax 0.6 skips a `+` by itself as a number and panics when it reads it: `[ + ]` was a curtain for what came after.
+#[test]
+fn an_object_that_the_parser_gives_up_on_hides_nothing_beside_it() {
+    // An array that is written at its length and then made unreadable, so that offsets stay.
+    let curtain = || lopdf::Object::from(vec![7_777_777.into()]);
+    let broken = |mut bytes: Vec<u8>| {
+        let written = b"[7777777";
+        let places: Vec<usize> = (0..bytes.len())
+            .filter(|at| bytes[*at..].starts_with(written))
+            .collect();
+        assert!(!places.is_empty());
+        for at in places {
+            bytes[at..at + written.len()].copy_from_slice(b"[+      ");
+        }
+        bytes
+    };
+    let with = |add: fn(&mut lopdf::Document, lopdf::Object)| {
+        let made = pdf(vec![On::Picture(page_jpeg(), 595)], 0, |document, _| {
+            add(document, curtain());
+        });
+        codes(&report(&broken(made), "pdf"))
+    };
+    let alone = with(|document, curtain| {
+        document.add_object(curtain);
+    });
+    assert_eq!(alone, [FaultCode::DecodeError]);
+    let after = with(|document, curtain| {
+        document.add_object(curtain);
+        document.add_object(dictionary! { "S" => "JavaScript" });
+    });
+    let beside = with(|document, curtain| {
+        let action = dictionary! { "S" => "Launch" };
+        document.add_object(dictionary! { "A" => curtain.clone(), "B" => action, "C" => curtain });
+    });
+    let behind = with(|document, curtain| {
+        let lopdf::Object::Array(mut items) = curtain else {
+            unreachable!()
+        };
+        items.push(dictionary! { "S" => "SubmitForm" }.into());
+        document.add_object(items);
+    });
+    for found in [after, beside, behind] {
+        assert!(found.contains(&FaultCode::ActiveContent), "{found:?}");
+        assert!(found.contains(&FaultCode::DecodeError), "{found:?}");
+    }
+    let attached = with(|document, curtain| {
+        document.add_object(curtain);
+        let dict = dictionary! { "Type" => "EmbeddedFile" };
+        document.add_object(lopdf::Stream::new(dict, b"MZ".to_vec()));
+    });
+    assert!(attached.contains(&FaultCode::Attachments), "{attached:?}");
+}
+
 #[test]
 fn objects_nested_without_end_are_refused_before_they_are_followed() {
     let mut bytes = b"%PDF-1.4\n1 0 obj\n".to_vec();
