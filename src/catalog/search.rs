@@ -2,6 +2,7 @@
 //! so a page costs what it shows, whatever the size of the catalogue (`docs/BENCHMARKS.md`).
 
 use super::{Result, project::signed, rows};
+use crate::domain::digest_prefix::DigestPrefix;
 use rusqlite::{Connection, OptionalExtension, Row, types::Value};
 use serde::Serialize;
 
@@ -25,8 +26,8 @@ pub struct Filter {
     pub date_to: Option<i64>,
     /// State.
     pub state: Option<String>,
-    /// SHA-256 of the original.
-    pub sha256: Option<[u8; 32]>,
+    /// How the SHA-256 of the original begins.
+    pub sha256: Option<DigestPrefix>,
     /// Continue after this (date, receipt number): the last row of the page before.
     pub after: Option<(i64, u64)>,
 }
@@ -184,8 +185,8 @@ fn page(filter: &Filter, limit: usize) -> (String, Vec<Value>) {
         }
     }
     if let Some(sha256) = filter.sha256 {
-        conditions.push("sha256 = ?");
-        values.push(Value::Blob(sha256.to_vec()));
+        conditions.push("sha256 BETWEEN ? AND ?");
+        values.extend([sha256.first(), sha256.last()].map(|bound| Value::Blob(bound.to_vec())));
     }
     if let Some((date, receipt)) = filter.after {
         conditions.push("(date, leaf_index) < (?, ?)");
@@ -212,6 +213,16 @@ pub fn versions(connection: &Connection, id: &str) -> Result<Vec<Evidence>> {
     let mut query = connection.prepare_cached(&format!("{EVIDENCE} WHERE id = ?1 ORDER BY version"))?;
     let rows = query.query_map([id], evidence)?;
     rows.map(|row| Ok(row?)).collect()
+}
+
+/// The newest version of a piece of evidence, 0 when there is none.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn newest_version(connection: &Connection, id: &str) -> Result<i64> {
+    Ok(connection
+        .prepare_cached("SELECT COALESCE(MAX(version), 0) FROM evidence WHERE id = ?1")?
+        .query_row([id], |row| row.get(0))?)
 }
 
 /// One version of one piece of evidence.
@@ -300,7 +311,7 @@ mod tests {
     use crate::catalog::Writer;
 
     /// Every combination of filters has a plan: one index, entered by its first column, and a sort only of the few
-    /// rows that share a digest.
+    /// rows that share a digest or its beginning.
     #[test]
     fn every_filter_is_answered_from_an_index_in_its_order() {
         let folder = tempfile::tempdir().unwrap();
@@ -316,7 +327,7 @@ mod tests {
                 date_from: has(4).then_some(20_260_101),
                 date_to: has(5).then_some(20_261_231),
                 state: has(6).then(|| if has(7) { "sealed" } else { "returned" }.to_owned()),
-                sha256: has(8).then_some([7; 32]),
+                sha256: has(8).then(|| [7; 32].into()),
                 after: has(7).then_some((20_260_101, 5)),
             };
             let (statement, values) = page(&filter, 10);

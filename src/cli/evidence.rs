@@ -18,7 +18,7 @@ use muniment::{
         search::{self, Filter},
         timeline,
     },
-    domain::{hex, id::is_id},
+    domain::{digest_prefix::DigestPrefix, id::is_id},
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -63,9 +63,9 @@ pub(super) struct List {
     /// State, such as sealed
     #[arg(long)]
     state: Option<String>,
-    /// SHA-256 of the original, as sha256sum prints it
-    #[arg(long, value_name = "HEX", value_parser = digest)]
-    sha256: Option<[u8; 32]>,
+    /// SHA-256 of the original, as sha256sum prints it, or at least its first 8 digits
+    #[arg(long, value_name = "HEX")]
+    sha256: Option<DigestPrefix>,
     /// Rows at the most
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -276,10 +276,6 @@ fn dashed(date: i64) -> String {
 fn date(text: &str) -> anyhow::Result<i64> {
     let date: jiff::civil::Date = text.parse().context("a day is written YYYY-MM-DD")?;
     Ok(i64::from(date.year()) * 10_000 + i64::from(date.month()) * 100 + i64::from(date.day()))
-}
-
-fn digest(text: &str) -> anyhow::Result<[u8; 32]> {
-    hex::decode_array(&text.to_ascii_lowercase()).context("a SHA-256 has 64 hexadecimal digits")
 }
 
 fn cursor(text: &str) -> anyhow::Result<(i64, u64)> {

@@ -5,6 +5,7 @@ pub mod canonical;
 pub mod category;
 pub mod commitment;
 pub mod customer;
+pub mod digest_prefix;
 pub mod doctype;
 pub mod event;
 pub mod finding;

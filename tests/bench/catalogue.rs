@@ -359,7 +359,7 @@ const KINDS: [(&str, Kind); 15] = [
         page(
             c,
             &Filter {
-                sha256: Some(s.sha256),
+                sha256: Some(s.sha256.into()),
                 ..Filter::default()
             },
         )
