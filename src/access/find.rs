@@ -19,13 +19,17 @@ use crate::{
         timeline,
     },
     custody::receipt::Receipt,
+    domain::event::Leaf,
 };
 use rusqlite::Connection;
 use serde::Serialize;
+use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Readings shown with a record, the newest.
 const READS_SHOWN: usize = 100;
+/// Custody events shown with a record, the newest.
+const EVENTS_SHOWN: usize = 500;
 
 /// A page of a search.
 #[derive(Clone, Debug, Serialize, PartialEq, Eq)]
@@ -34,6 +38,10 @@ pub struct Found {
     pub rows: Vec<Evidence>,
     /// Evidence ids among them that the person may look at now.
     pub viewable: BTreeSet<String>,
+    /// Receipt numbers of the versions among those of which there is a contact sheet.
+    pub sheets: BTreeSet<u64>,
+    /// The newest version of each piece of evidence among them.
+    pub newest: BTreeMap<String, i64>,
     /// Where the next page begins; `None` on the last one.
     pub next: Option<(i64, u64)>,
 }
@@ -43,14 +51,18 @@ pub struct Found {
 pub struct EvidenceFile {
     /// Its versions, oldest first.
     pub versions: Vec<Evidence>,
+    /// What a manifest said of it besides its identity, by version: witnesses, disc number and so on, as written.
+    pub declared: BTreeMap<i64, BTreeMap<String, String>>,
     /// Receipts that its uploads had, by version: number and outcome.
     pub receipts: BTreeMap<i64, Vec<(u64, String)>>,
     /// What inspections came to, by version.
     pub inspections: BTreeMap<i64, Vec<InspectionRow>>,
     /// Copies made from it, by version.
     pub derived: BTreeMap<i64, Vec<Derived>>,
-    /// Its events in the order of the log.
+    /// Its custody events in the order of the log; requests, grants, readings and refusals aren't among them.
     pub timeline: Vec<timeline::Entry>,
+    /// The public facts of those events by position, as far as the log could be read.
+    pub facts: BTreeMap<u64, Map<String, Value>>,
     /// Who read it, newest first; for those who may see grants in this reach.
     pub reads: Vec<Read>,
     /// The asker's own live grants for it.
@@ -81,14 +93,26 @@ impl ReadingRoom {
             let mut rows = search::search(connection, &filter, limit + 1)?;
             let more = rows.len() > limit;
             rows.truncate(limit);
-            let mut viewable = BTreeSet::new();
+            let (mut viewable, mut sheets, mut newest) = (BTreeSet::new(), BTreeSet::new(), BTreeMap::new());
             for row in &rows {
-                if !access::live_grants_for(connection, &who.person, &row.id, now_ms)?.is_empty() {
-                    viewable.insert(row.id.clone());
+                newest.insert(row.id.clone(), search::newest_version(connection, &row.id)?);
+                if access::live_grants_for(connection, &who.person, &row.id, now_ms)?.is_empty() {
+                    continue;
+                }
+                viewable.insert(row.id.clone());
+                let copies = inspections::derived_of(connection, &row.id, row.version)?;
+                if copies.iter().any(|copy| copy.form == "contact_sheet") {
+                    sheets.insert(row.receipt);
                 }
             }
             let next = rows.last().filter(|_| more).map(|row| (row.date, row.receipt));
-            Ok(Found { rows, viewable, next })
+            Ok(Found {
+                rows,
+                viewable,
+                sheets,
+                newest,
+                next,
+            })
         })?)
     }
 
@@ -109,12 +133,16 @@ impl ReadingRoom {
             }
             evidence_file(connection, &person, versions, grants).map(Ok)
         })?;
-        self.on_record(
-            who,
-            Action::SearchMetadata,
-            None,
-            found.map_err(AccessError::from),
-        )
+        let found = found.map_err(AccessError::from);
+        let mut file = self.on_record(who, Action::SearchMetadata, None, found)?;
+        for entry in &file.timeline {
+            let leaf = self.log.leaf(entry.leaf).ok();
+            let leaf = leaf.and_then(|bytes| serde_json::from_slice::<Leaf>(&bytes).ok());
+            if let Some(leaf) = leaf {
+                file.facts.insert(entry.leaf, leaf.data);
+            }
+        }
+        Ok(file)
     }
 
     /// What `read` finds under the person's live grants, given their id and the time; nothing for somebody who may read no
@@ -136,18 +164,21 @@ impl ReadingRoom {
         })?)
     }
 
-    /// The receipt with this number, when its evidence is in the person's reach.
+    /// The receipt with this number, when its evidence is in the person's reach and the checkpoint that proves it published.
     ///
     /// # Errors
     /// [`Refusal::NotFound`], or that it can't be rendered.
     pub fn receipt(&self, who: &Who, evidence: &str, number: u64) -> Result<Receipt, AccessError> {
         let file = self.evidence(who, evidence)?;
+        let unavailable = |error: &dyn std::fmt::Display| AccessError::Unavailable(error.to_string());
+        let published = self.log.published_size().map_err(|error| unavailable(&error))?;
         let row = self.catalogue.read(|connection| {
             let mut rows: Vec<ReceiptRow> = Vec::new();
             for version in &file.versions {
                 rows.extend(receipts::of_accession(connection, &version.accession)?);
             }
-            Ok(rows.into_iter().find(|row| row.leaf_index == number))
+            let is_it = |row: &ReceiptRow| row.leaf_index == number && row.commit_size <= published;
+            Ok(rows.into_iter().find(is_it))
         })?;
         let Some(row) = row else {
             return self.on_record(
@@ -157,7 +188,7 @@ impl ReadingRoom {
                 Err(Refusal::NotFound.into()),
             );
         };
-        Receipt::load(&self.log, row).map_err(|error| AccessError::Unavailable(error.to_string()))
+        Receipt::load(&self.log, row).map_err(|error| unavailable(&error))
     }
 }
 
@@ -184,7 +215,7 @@ fn evidence_file(
         .map(|row| row.id.as_str())
         .chain(versions.iter().map(|row| row.accession.as_str()))
         .collect();
-    let timeline = timeline::of(connection, &subjects)?;
+    let timeline = timeline::custody_of(connection, &subjects, EVENTS_SHOWN)?;
     let evidence = subjects.first().copied().unwrap_or_default();
     let sees_reads = authorizer::scope(person, Action::SeeGrants)
         .is_some_and(|scope| scope.owner().is_none() && versions.iter().all(|row| scope.covers(&row.branch)));
@@ -194,9 +225,14 @@ fn evidence_file(
         ..WhichReads::default()
     };
     let reads = access::reads(connection, &which, READS_SHOWN)?;
-    let (mut given, mut inspected, mut derived) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut given, mut declared) = (BTreeMap::new(), BTreeMap::new());
+    let (mut inspected, mut derived) = (BTreeMap::new(), BTreeMap::new());
     for row in &versions {
         let of_version = receipts::of_accession(connection, &row.accession)?;
+        let sealing = of_version
+            .iter()
+            .find(|receipt| receipt.leaf_index == row.receipt);
+        declared.insert(row.version, sealing.map(said_besides).unwrap_or_default());
         let of_version = of_version.into_iter().map(|row| (row.leaf_index, row.outcome));
         given.insert(row.version, of_version.collect());
         inspected.insert(row.version, inspections::of(connection, &row.id, row.version)?);
@@ -214,15 +250,29 @@ fn evidence_file(
         .collect();
     let people = names(connection, ids)?;
     Ok(EvidenceFile {
+        declared,
         receipts: given,
         inspections: inspected,
         derived,
         timeline,
+        facts: BTreeMap::new(),
         reads,
         grants,
         people,
         versions,
     })
+}
+
+/// What a receipt's private half has of a manifest's columns; nothing where there was no manifest.
+fn said_besides(receipt: &ReceiptRow) -> BTreeMap<String, String> {
+    let private: Option<Value> = serde_json::from_str(&receipt.private).ok();
+    let fields = private
+        .as_ref()
+        .and_then(|private| private.get("fields")?.as_object());
+    let fields = fields.into_iter().flatten();
+    fields
+        .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
+        .collect()
 }
 
 /// Log-in names by id; ids of nobody, such as `operator`, are left out.

@@ -1,7 +1,7 @@
 //! Events by what they are about, in the order of the log.
 
-use super::Result;
-use rusqlite::Connection;
+use super::{Result, rows};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 
 /// One event as the catalogue keeps it; the leaf itself is in the log.
@@ -19,6 +19,16 @@ pub struct Entry {
     pub time_ms: i64,
 }
 
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        leaf: row.get::<_, i64>(0)?.unsigned_abs(),
+        kind: row.get(1)?,
+        subject: row.get(2)?,
+        actor: row.get(3)?,
+        time_ms: row.get(4)?,
+    })
+}
+
 /// Every event about one of the subjects, oldest first.
 ///
 /// # Errors
@@ -29,19 +39,31 @@ pub fn of(connection: &Connection, subjects: &[&str]) -> Result<Vec<Entry>> {
     )?;
     let mut entries = Vec::new();
     for subject in subjects {
-        let rows = query.query_map([subject], |row| {
-            Ok(Entry {
-                leaf: row.get::<_, i64>(0)?.unsigned_abs(),
-                kind: row.get(1)?,
-                subject: row.get(2)?,
-                actor: row.get(3)?,
-                time_ms: row.get(4)?,
-            })
-        })?;
-        for row in rows {
+        for row in query.query_map([subject], entry)? {
             entries.push(row?);
         }
     }
     entries.sort_by_key(|entry: &Entry| entry.leaf);
     Ok(entries)
+}
+
+/// The newest events about the subjects, oldest first, without requests, grants, readings and refusals: those have lists of
+/// their own, and rules about who sees them.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn custody_of(connection: &Connection, subjects: &[&str], limit: usize) -> Result<Vec<Entry>> {
+    let mut query = connection.prepare_cached(
+        "SELECT leaf_index, kind, subject, actor, time_ms FROM event \
+         WHERE subject = ?1 AND kind NOT LIKE 'access.%' ORDER BY leaf_index DESC LIMIT ?2",
+    )?;
+    let mut entries = Vec::new();
+    for subject in subjects {
+        for row in query.query_map(params![subject, rows(limit)], entry)? {
+            entries.push(row?);
+        }
+    }
+    entries.sort_by_key(|entry: &Entry| entry.leaf);
+    let older = entries.len().saturating_sub(limit);
+    Ok(entries.split_off(older))
 }

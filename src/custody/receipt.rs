@@ -23,6 +23,7 @@ use crate::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+pub use inspection::looked_at;
 pub use summary::{summary_csv, summary_line};
 
 /// Longest file name in bytes that clients' file systems take.
@@ -61,6 +62,11 @@ pub enum Form {
 impl Form {
     /// All forms, in the order of the listing.
     pub const ALL: [Form; 3] = [Form::Json, Form::Proof, Form::Text];
+
+    /// The form with this suffix.
+    pub fn from_suffix(suffix: &str) -> Option<Self> {
+        Form::ALL.into_iter().find(|form| form.suffix() == suffix)
+    }
 
     /// The file's suffix.
     pub fn suffix(self) -> &'static str {
@@ -112,6 +118,23 @@ impl Receipt {
             leaf_bytes,
             leaf,
         })
+    }
+
+    /// The name of its file in one form, as the listing has it: `x.mp4.ACCEPTED.txt`.
+    pub fn file_name(&self, form: Form) -> String {
+        format!("{}.{}.{}", self.name, self.outcome, form.suffix())
+    }
+
+    /// Its bytes in one form.
+    ///
+    /// # Errors
+    /// When the log's files don't hold the tree that the proof is of.
+    pub fn render(&self, form: Form, log: &LogView, zone: Zone) -> Result<Vec<u8>, ReceiptError> {
+        match form {
+            Form::Text => Ok(self.text(zone)),
+            Form::Json => Ok(self.json().to_vec()),
+            Form::Proof => self.proof(log),
+        }
     }
 
     /// When its event was committed, milliseconds since 1970.

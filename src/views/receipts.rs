@@ -79,11 +79,7 @@ impl ReceiptBook {
     }
 
     fn render(&self, receipt: &Receipt, form: Form) -> std::result::Result<Vec<u8>, ReceiptError> {
-        match form {
-            Form::Text => Ok(receipt.text(self.zone)),
-            Form::Json => Ok(receipt.json().to_vec()),
-            Form::Proof => receipt.proof(&self.log),
-        }
+        receipt.render(form, &self.log, self.zone)
     }
 
     fn day(&self, branch: &str, date: i64) -> Result<Vec<ReceiptRow>> {

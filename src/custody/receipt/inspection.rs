@@ -140,7 +140,7 @@ fn codes(findings: Option<&Value>) -> String {
 }
 
 /// What was looked at in one line: `mp4, 12:30, 1280x720 h264 25 fps, aac 48 kHz 2 ch`.
-fn looked_at(report: &Value) -> String {
+pub fn looked_at(report: &Value) -> String {
     let mut parts = vec![text(report, "container")];
     if let Some(media) = report.get("media").filter(|media| media.is_object()) {
         parts.push(length(number(media, "measured_ms")));
