@@ -7,7 +7,9 @@ pub mod serve;
 mod unlock;
 
 use crate::{
-    access::{ReadingRoom, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
+    access::{
+        ReadingRoom, checks::Checks, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals,
+    },
     admin,
     blob::{BlobError, ImmutableSupport, Layout, LockError, Store, VaultLock},
     catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
@@ -312,6 +314,7 @@ impl VaultHandle {
         let room = Arc::new(ReadingRoom {
             contents: Contents::new(layout.clone(), catalogue.clone(), keyring.clone()),
             log: LogView::new(catalogue.clone(), log_dir.clone(), verifier.clone()),
+            checks: Checks::default(),
             refusals: Refusals::new(custody.clone(), clock.clone(), random.clone()),
             reads: LiveReads::start(custody.clone(), clock.clone(), random.clone())
                 .map_err(VaultError::Thread)?,

@@ -29,7 +29,7 @@ use crate::{
 };
 use ring::digest;
 use serde::Serialize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Plaintext compared at a time.
 const BLOCK_BYTES: usize = 256 * 1024;
@@ -97,10 +97,12 @@ impl ReadingRoom {
     /// Reads a version's stored files again and compares them. Takes as long as reading and decrypting takes.
     ///
     /// # Errors
-    /// A refusal, which is on record, or that the result couldn't be committed.
+    /// [`Refusal::Checking`] while it isn't their turn, which is no refusal of a right and isn't put on record; any other
+    /// refusal, which is; or that the result couldn't be committed.
     pub fn check_version(&self, who: &Who, id: &str, version: u32) -> Result<Checked, AccessError> {
         let row = self.checked_row(who, id, version);
         let row = self.on_record(who, Action::VerifyObject, None, row)?;
+        let _underway = self.checks.begin(&who.person).ok_or(Refusal::Checking)?;
         let mut bytes = 0;
         let mut checks = vec![self.leaf_check(&row), self.catalogue_check(&row)];
         checks.extend(self.stored_checks(&row, &mut bytes));
@@ -204,7 +206,7 @@ impl ReadingRoom {
         let mut checks = vec![self.stored_check(Compared::Body, body, wanted, bytes)];
         for (what, path) in files {
             let known = path.as_ref().ok().and_then(|path| {
-                let target = path.strip_prefix(layout.root()).ok()?.to_str()?.to_owned();
+                let target = self.below_vault(path)?;
                 self.catalogue
                     .read(|connection| placements::stored(connection, &target))
                     .ok()?
@@ -215,6 +217,12 @@ impl ReadingRoom {
         checks
     }
 
+    /// A path as the catalogue writes it.
+    fn below_vault(&self, path: &Path) -> Option<String> {
+        let below = path.strip_prefix(self.layout.root()).ok()?;
+        below.to_str().map(str::to_owned)
+    }
+
     fn stored_check<E: std::fmt::Display>(
         &self,
         what: Compared,
@@ -222,6 +230,20 @@ impl ReadingRoom {
         wanted: Option<(u64, String)>,
         bytes: &mut u64,
     ) -> Check {
+        let target = path.as_ref().ok().and_then(|path| self.below_vault(path));
+        let is_pending = target.is_some_and(|target| {
+            let asked = self
+                .catalogue
+                .read(|connection| placements::is_pending(connection, &target));
+            asked.unwrap_or(false)
+        });
+        if is_pending {
+            return Check {
+                what,
+                outcome: Outcome::NotChecked,
+                detail: ContentError::NotPlaced.to_string(),
+            };
+        }
         let compared = || -> Result<String, String> {
             let path = path.map_err(|error| error.to_string())?;
             let found = digest_file(&path).map_err(|error| match error.kind() {

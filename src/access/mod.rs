@@ -5,6 +5,7 @@
 
 pub mod authorizer;
 pub mod check;
+pub mod checks;
 pub mod content;
 pub mod credentials;
 pub mod doorkeeper;

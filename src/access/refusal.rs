@@ -69,6 +69,8 @@ refusals! {
     IngestOnly "ingest_only" "本服务器只负责接收，不持有解密密钥；请在可查阅的服务器上查阅。" "This server only takes evidence in and holds no decryption key: read it on one that is set up for retrieval."
     /// The stored object is gone or damaged.
     Damaged "damaged" "存储的对象缺失或损坏，已停止读取，请通知系统管理员核对。" "The stored object is missing or damaged; reading stopped. Tell the administrators to run a fixity check."
+    /// A check of theirs is under way, or as many as can be at one time.
+    Checking "checking" "您有一次核验正在进行，或系统同时进行的核验已达上限；请在其结束后再试。" "A check of yours is under way, or as many as can be at one time: try again when one has ended."
     /// Too much at one time.
     TooMany "too_many" "同时打开的查阅过多，请先关闭一些。" "Too many readings are open at one time: close some first."
 }

@@ -5,6 +5,7 @@
 
 use super::{
     authorizer::{self, Permit, Scope, Who},
+    checks::Checks,
     content::Contents,
     live::LiveReads,
     policy::Action,
@@ -55,6 +56,8 @@ pub struct ReadingRoom {
     pub refusals: Refusals,
     /// Readings that are open.
     pub reads: LiveReads,
+    /// Checks that are under way.
+    pub checks: Checks,
 }
 
 impl ReadingRoom {

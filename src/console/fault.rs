@@ -201,7 +201,7 @@ impl Fault {
         };
         let wait = match self {
             Fault::TooMany(seconds) => Some(*seconds),
-            Fault::Busy | Fault::Refused(Refusal::TooMany) => Some(RETRY_SECONDS),
+            Fault::Busy | Fault::Refused(Refusal::TooMany | Refusal::Checking) => Some(RETRY_SECONDS),
             _ => None,
         };
         if let Some(seconds) = wait {
@@ -252,12 +252,13 @@ fn status(refusal: Refusal) -> StatusCode {
         | Refusal::BadForm => StatusCode::UNPROCESSABLE_ENTITY,
         Refusal::Locked | Refusal::IngestOnly => StatusCode::SERVICE_UNAVAILABLE,
         Refusal::Damaged => StatusCode::INTERNAL_SERVER_ERROR,
-        Refusal::TooMany => StatusCode::TOO_MANY_REQUESTS,
+        Refusal::TooMany | Refusal::Checking => StatusCode::TOO_MANY_REQUESTS,
     }
 }
 
 fn refused_heading(refusal: Refusal, lang: Lang) -> &'static str {
     match status(refusal) {
+        _ if refusal == Refusal::Checking => lang.of("核验正在进行", "A check is under way"),
         StatusCode::FORBIDDEN => lang.of("您无权进行此操作", "You may not do this"),
         StatusCode::CONFLICT => lang.of("已经处理过了", "That is settled already"),
         StatusCode::SERVICE_UNAVAILABLE => lang.of("暂时无法查阅", "Content is closed for now"),

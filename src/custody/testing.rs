@@ -3,28 +3,43 @@
 use super::{
     edge::Publisher,
     log_view::LogView,
-    sequencer::{Committed, Custody, Parts, Proposed, Sequencer},
+    sequencer::{CommitError, Committed, Custody, Parts, Proposed, Sequencer},
 };
 use crate::{
-    access::{content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals},
+    access::{
+        ReadingRoom,
+        checks::Checks,
+        content::Contents,
+        keyring::Keyring,
+        live::LiveReads,
+        refusals::Refusals,
+        requests::{Approved, Narrowing},
+        testing::{asked, who},
+    },
     blob::layout::Layout,
-    catalog::{Catalogue, Writer, people, receipts::ReceiptRow},
-    crypto::Identity,
+    catalog::{Catalogue, Writer, people, receipts::ReceiptRow, search},
+    crypto::{FileKey, Identity, body},
     domain::{
+        access::Purpose,
         event::{Draft, Kind, Leaf},
+        hex,
+        id::new_id,
         time::{Clock, Zone},
     },
-    seal::Sealer,
+    seal::{Sealer, StagedBody, VersionId, placer},
     tlog::{
         key::{Algorithm, SignerKey},
         store::LogDir,
     },
 };
-use ring::rand::SystemRandom;
+use ring::{digest, rand::SystemRandom};
 use serde_json::json;
-use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
 };
 use zeroize::Zeroizing;
 
@@ -57,7 +72,45 @@ pub(crate) struct TestVault {
     pub(crate) custody: Custody,
     pub(crate) log: LogView,
     pub(crate) clock: Arc<TestClock>,
+    /// Opens what [`TestVault::seal_original`] sealed.
+    pub(crate) identity: Identity,
     sequencer: Sequencer,
+}
+
+/// An original to be sealed by the real functions.
+#[derive(Clone, Copy)]
+pub(crate) struct Original<'a> {
+    pub(crate) by: &'a str,
+    /// Another version of this evidence, or a new one.
+    pub(crate) of: Option<&'a str>,
+    /// Inbox path.
+    pub(crate) path: &'a str,
+    pub(crate) customer: &'a str,
+    pub(crate) flow: &'a str,
+    pub(crate) doctype: &'a str,
+    pub(crate) date: i64,
+    /// What a manifest said besides.
+    pub(crate) said: &'a [(&'a str, &'a str)],
+    /// What the inspection at the gate came to, as leaf and record have it.
+    pub(crate) inspection: Option<(&'a str, &'a str)>,
+    pub(crate) bytes: &'a [u8],
+}
+
+impl Default for Original<'_> {
+    fn default() -> Self {
+        Original {
+            by: "zhang.san",
+            of: None,
+            path: "000100012345_20260728_A0098877_WVID_01.mp4",
+            customer: "000100012345",
+            flow: "A0098877",
+            doctype: "WVID",
+            date: 20_260_728,
+            said: &[],
+            inspection: None,
+            bytes: b"what the camera saw",
+        }
+    }
 }
 
 /// The key of a person of [`TestVault::user`].
@@ -104,6 +157,7 @@ impl TestVault {
             custody,
             log,
             clock,
+            identity: Identity::generate(),
             sequencer,
         };
         for branch in ["0101", "0202"] {
@@ -120,16 +174,17 @@ impl TestVault {
     }
 
     /// The retrieval side, locked.
-    pub(crate) fn room(&self) -> Arc<crate::access::ReadingRoom> {
-        self.room_with(&Identity::generate(), Keyring::locked())
+    pub(crate) fn room(&self) -> Arc<ReadingRoom> {
+        self.room_with(&self.identity, Keyring::locked())
     }
 
     /// The retrieval side with this keyring; what it seals opens with this identity.
-    pub(crate) fn room_with(&self, identity: &Identity, keyring: Keyring) -> Arc<crate::access::ReadingRoom> {
+    pub(crate) fn room_with(&self, identity: &Identity, keyring: Keyring) -> Arc<ReadingRoom> {
         let random: Arc<SystemRandom> = Arc::new(SystemRandom::new());
-        Arc::new(crate::access::ReadingRoom {
+        Arc::new(ReadingRoom {
             contents: Contents::new(self.layout.clone(), self.catalogue.clone(), keyring),
             log: self.log.clone(),
+            checks: Checks::default(),
             refusals: Refusals::new(self.custody.clone(), self.clock.clone(), random.clone()),
             reads: LiveReads::start(self.custody.clone(), self.clock.clone(), random.clone()).unwrap(),
             catalogue: self.catalogue.clone(),
@@ -146,6 +201,12 @@ impl TestVault {
         self.custody
             .commit(move |_| Ok(Proposed { draft, place: None }))
             .unwrap()
+    }
+
+    /// Returns when everything that was committed before is published.
+    pub(crate) fn catch_up(&self) {
+        // Proposals go in order after what came before, and one that is refused leaves no trace.
+        assert!(self.custody.commit(|_| Err(CommitError::Stopped)).is_err());
     }
 
     /// Every leaf of the log so far.
@@ -213,6 +274,88 @@ impl TestVault {
             .commit("flow", flow)
             .commit("seq", "1");
         self.commit(draft)
+    }
+
+    /// Seals an original and puts its files in their places.
+    pub(crate) fn seal_original(&self, original: Original<'_>) -> search::Evidence {
+        let random = SystemRandom::new();
+        let id = || new_id(&random, self.clock.now_ms()).unwrap();
+        let (accession, evidence) = (id(), original.of.map_or_else(id, str::to_owned));
+        let newest = self
+            .catalogue
+            .read(|connection| search::newest_version(connection, &evidence));
+        let version = u32::try_from(newest.unwrap() + 1).unwrap();
+        let file_key = FileKey::generate(&random).unwrap();
+        let stored = body::seal(&file_key, &random, original.bytes).unwrap();
+        fs::write(self.layout.staged(&accession).unwrap(), &stored).unwrap();
+        let mut draft = self
+            .upload(Kind::EvidenceSealed, &accession, original.by, original.path)
+            .fact("evidence", evidence.as_str())
+            .fact("version", version)
+            .fact("category", "customer")
+            .fact("doctype", original.doctype)
+            .fact("grade", "declared")
+            .fact("size_bytes", original.bytes.len())
+            .fact(
+                "sha256",
+                hex::encode(digest::digest(&digest::SHA256, original.bytes)),
+            )
+            .fact("stored_size_bytes", stored.len())
+            .fact("stored_blake3", hex::encode(blake3::hash(&stored).as_bytes()))
+            .fact("date", original.date)
+            .commit("customer", original.customer)
+            .commit("flow", original.flow)
+            .commit("seq", "01")
+            .private(
+                "fields",
+                original.said.iter().copied().collect::<serde_json::Value>(),
+            );
+        if let Some((verdict, whole)) = original.inspection {
+            let whole: serde_json::Value = serde_json::from_str(whole).unwrap();
+            let findings = whole["findings"].as_array().unwrap();
+            let codes: Vec<_> = findings.iter().map(|finding| finding["code"].clone()).collect();
+            draft = draft
+                .fact("verdict", verdict)
+                .fact("types_version", 1)
+                .fact("findings", codes)
+                .private("inspection", whole);
+        }
+        let version_id = VersionId {
+            customer: original.customer.to_owned(),
+            evidence: evidence.clone(),
+            version,
+        };
+        let staged = StagedBody {
+            accession,
+            size_bytes: stored.len() as u64,
+        };
+        let recipients = vec![self.identity.recipient()];
+        let sealer = Sealer::new(recipients, Arc::new(SystemRandom::new()), self.layout.clone());
+        let place = Some(sealer.evidence(staged, file_key, version_id));
+        self.custody
+            .commit(move |_| Ok(Proposed { draft, place }))
+            .unwrap();
+        placer::place_all(&self.catalogue, &self.custody, &self.layout);
+        self.catch_up();
+        let row = |connection: &rusqlite::Connection| search::version(connection, &evidence, version);
+        self.catalogue.read(row).unwrap().unwrap()
+    }
+
+    /// Gives a person leave to read for an hour, by the real request and its approval.
+    pub(crate) fn grant(
+        &self,
+        room: &ReadingRoom,
+        person: &str,
+        approver: &str,
+        evidence: &[&str],
+        purpose: Purpose,
+    ) -> String {
+        let filed = room.file_request(&who(person), asked(evidence, purpose)).unwrap();
+        let decided = room.approve_request(&who(approver), &filed, Narrowing::default());
+        match decided.unwrap() {
+            Approved::Granted(grant) => grant,
+            Approved::Endorsed => panic!("an emergency takes two"),
+        }
     }
 
     /// An upload that waits to be completed.

@@ -91,6 +91,22 @@ impl Drop for Placer {
     }
 }
 
+/// Puts what was promised up to now in its place, on the caller's thread. The catalogue knows when the next proposal is answered.
+#[cfg(test)]
+pub(crate) fn place_all(catalogue: &Catalogue, custody: &Custody, layout: &Layout) {
+    let work = Work {
+        catalogue: catalogue.clone(),
+        custody: custody.clone(),
+        store: Store::new(
+            layout.clone(),
+            crate::blob::place::ImmutableSupport::Unsupported("a test".to_owned()),
+        ),
+        layout: layout.clone(),
+    };
+    let (mut after, stop) = (0, AtomicBool::new(false));
+    while work.run(&mut after, &stop).unwrap() {}
+}
+
 struct Work {
     catalogue: Catalogue,
     custody: Custody,
