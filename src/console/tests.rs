@@ -19,7 +19,10 @@ use crate::{
     access::{ReadingRoom, credentials::testing},
     catalog::people::{self, Person},
     custody::testing::TestVault,
-    domain::time::Zone,
+    domain::{
+        event::{Kind, Leaf},
+        time::Zone,
+    },
     server::console::ByPolicy,
 };
 use axum::{
@@ -35,7 +38,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod evidence;
 mod requests;
+mod search;
 mod sign_in;
 mod viewer;
 
@@ -161,6 +166,23 @@ impl Fixture {
                 body: String::from_utf8(body.to_vec()).unwrap(),
             }
         })
+    }
+
+    /// A page as somebody who is signed in gets it.
+    fn page(&self, path: &str, secret: &Secret, lang: Lang) -> Answer {
+        let cookie = format!("{}; {}={}", session_cookie(secret), cookies::LANG, lang.code());
+        self.get(path, &[(header::COOKIE, &cookie)])
+    }
+
+    /// What was refused to whom, and why, as the log has it.
+    fn refusals(&self) -> Vec<(String, String, String)> {
+        self.vault.catch_up();
+        let leaves = self.vault.leaves().into_iter();
+        let refused = leaves.filter(|leaf| leaf.kind == Kind::AccessRefused);
+        let text = |leaf: &Leaf, name| leaf.text(name).unwrap_or_default().to_owned();
+        refused
+            .map(|leaf| (text(&leaf, "person"), text(&leaf, "what"), text(&leaf, "why")))
+            .collect()
     }
 
     fn get(&self, path: &str, fields: &[(header::HeaderName, &str)]) -> Answer {
@@ -696,19 +718,22 @@ fn the_gallery_of_parts_is_clean() {
                 "{name}: {document}"
             );
             assert!(!document.contains("\" onmouseover"), "{name}");
-            if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-                let document = document.replace("/assets/", "assets/");
-                std::fs::write(format!("{folder}/{name}-{}.html", lang.code()), document).unwrap();
-            }
+            hang(&fixture, name, lang, &document);
         }
     }
-    if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-        std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
-        let page = fixture.get("/nothing", &[]).body;
-        for address in page.split('"').filter(|part| part.starts_with("/assets/")) {
-            std::fs::write(format!("{folder}{address}"), fixture.get(address, &[]).body).unwrap();
-        }
+}
+
+/// With `MUNIMENT_GALLERY=DIR`: writes a page there, to be looked at in a browser.
+fn hang(fixture: &Fixture, name: &str, lang: Lang, document: &str) {
+    let Ok(folder) = std::env::var("MUNIMENT_GALLERY") else {
+        return;
+    };
+    std::fs::create_dir_all(format!("{folder}/assets")).unwrap();
+    for address in document.split('"').filter(|part| part.starts_with("/assets/")) {
+        std::fs::write(format!("{folder}{address}"), fixture.get(address, &[]).body).unwrap();
     }
+    let document = document.replace("\"/assets/", "\"assets/");
+    std::fs::write(format!("{folder}/{name}-{}.html", lang.code()), document).unwrap();
 }
 
 fn gallery(fixture: &Fixture, lang: Lang, hostile: &str) -> String {
