@@ -81,8 +81,8 @@ fn types_table(lang: Lang, types: &DocumentTypes) -> Markup {
             html! { code { (one.code) } },
             html! { (lang.of(&one.name_zh, &one.name_en)) },
             html! { (category(lang, one.category)) },
-            html! { (kind(lang, one.kind)) p.hint { (one.extensions.join(" ")) } },
-            html! { (size(one.max_size_bytes)) },
+            html! { div { (kind(lang, one.kind)) p.hint { (one.extensions.join(" ")) } } },
+            html! { span.whole { (size(one.max_size_bytes)) } },
             rules(lang, one),
         ]);
     }

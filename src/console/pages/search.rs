@@ -249,17 +249,17 @@ fn form(
         (day_field("from", lang.of("业务日期，从", "Business date, from")).input())
         (day_field("to", lang.of("业务日期，至", "Business date, to")).input())
         (choice(&field("state", lang.of("状态", "State")), any, states.into()))
-        (Field { hint: Some(lang.of("全部或前 8 位以上", "All of it, or 8 digits and more")), ..field("sha256", lang.of("SHA-256 摘要", "SHA-256 digest")) }.input())
+        (field("sha256", lang.of("SHA-256（前 8 位以上）", "SHA-256 (8 digits or more)")).input())
         div.actions {
             (button(Weight::Primary, lang.of("检索", "Search")))
             @if is_asked { (clear) }
+            a.quiet href="/doctypes" { (lang.of("资料类型表", "Document types")) }
         }
     };
     html! {
-        section.panel {
+        section.panel.search {
             (query_form(SEARCH, &fields))
             @if let Some(words) = asked.wrong.get(AFTER) { p.hint role="alert" { (words.of(lang)) } }
-            p.hint { a href="/doctypes" { (lang.of("资料类型表", "Document types")) } }
         }
     }
 }
@@ -350,12 +350,12 @@ fn table(lang: Lang, found: &Found, types: Option<&DocumentTypes>, may_request: 
             html! { a href=(address) { (row.doctype) "-" (row.seq) @if !name.is_empty() { " " (name) } } },
             html! { (row.customer) },
             html! { (row.flow) },
-            html! { (day(row.date)) },
+            html! { span.whole { (day(row.date)) } },
             html! { (row.branch) },
             html! {
                 span { "v" (row.version) @if newest > row.version { span.hint { (lang.of("（最新 v", " (newest: v")) (newest) (lang.of("）", ")")) } } }
             },
-            html! { (size(row.size_bytes.unsigned_abs())) },
+            html! { span.whole { (size(row.size_bytes.unsigned_abs())) } },
             html! {
                 span.badges {
                     (state(lang, &row.state))

@@ -70,7 +70,7 @@ fn the_page_says_what_it_is_and_what_happened_to_it() {
         "封存为第 1 版，与上传方声明一致",
         "制作画面缩略图（第 1 版）",
         &format!("日志第 {} 条", row.receipt),
-        "还没有对该资料单独核验过",
+        "还没有对这一版单独核验过",
         "申请查阅",
     ] {
         assert!(zh.body.contains(said), "{said}: {}", zh.body);

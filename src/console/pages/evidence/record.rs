@@ -125,14 +125,16 @@ pub(super) fn versions(shown: &Shown<'_>) -> Markup {
         let is_this = row.version == shown.row.version;
         table.row([
             html! {
-                a href=(address(&row.id, row.version)) aria-current=[is_this.then_some("page")] {
-                    (lang.of(format!("第 {} 版", row.version), format!("Version {}", row.version)))
+                span.whole {
+                    a href=(address(&row.id, row.version)) aria-current=[is_this.then_some("page")] {
+                        (lang.of(format!("第 {} 版", row.version), format!("Version {}", row.version)))
+                    }
+                    @if is_this { (lang.of("（当前）", " (shown)")) }
                 }
-                @if is_this { " " (lang.of("（当前）", "(shown)")) }
             },
             html! { (shown.time(row.sealed_ms)) },
             foreign(&row.file_name),
-            html! { (size(row.size_bytes.unsigned_abs())) },
+            html! { span.whole { (size(row.size_bytes.unsigned_abs())) } },
             html! { span.badges { (state(lang, &row.state)) (grade(lang, &row.grade)) } },
         ]);
     }

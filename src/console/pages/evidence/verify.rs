@@ -33,9 +33,15 @@ const CHECKS_SHOWN: usize = 5;
 /// What earlier checks of this evidence came to, and the button for another one.
 pub(super) fn fixity(shown: &Shown<'_>) -> Result<Markup, Fault> {
     let lang = shown.visit.lang;
+    let number = |leaf: u64, name: &str| shown.file.facts.get(&leaf)?.get(name)?.as_i64();
+    let result = |leaf| match number(leaf, "findings") {
+        Some(0) => badge(Tone::Good, lang.of("一致", "Passed")),
+        Some(_) => badge(Tone::Bad, lang.of("不一致", "Failed")),
+        None => html! {},
+    };
     let checks = shown.file.timeline.iter().rev();
     let checks: Vec<_> = checks
-        .filter(|entry| entry.kind == "fixity.checked")
+        .filter(|entry| entry.kind == "fixity.checked" && number(entry.leaf, "version") == Some(shown.row.version))
         .take(CHECKS_SHOWN)
         .collect();
     let bytes = size(shown.row.stored_size_bytes.unsigned_abs());
@@ -45,12 +51,12 @@ pub(super) fn fixity(shown: &Shown<'_>) -> Result<Markup, Fault> {
     );
     let body = html! {
         @if checks.is_empty() {
-            p { (lang.of("封存后还没有对该资料单独核验过。", "Since it was sealed nobody has had it checked by itself.")) }
+            p { (lang.of("封存后还没有对这一版单独核验过。", "Since it was sealed nobody has had this version checked by itself.")) }
         } @else {
             ul.checked {
                 @for entry in &checks {
                     li {
-                        (said(lang, &entry.kind, shown.file.facts.get(&entry.leaf)))
+                        (result(entry.leaf)) " " (said(lang, &entry.kind, shown.file.facts.get(&entry.leaf)))
                         p.hint { (shown.time(entry.time_ms)) " · " (shown.person(&entry.actor)) " · " (position(lang, entry.leaf)) }
                     }
                 }
@@ -143,7 +149,7 @@ fn table(lang: Lang, checks: &[Check]) -> Markup {
             Outcome::NotChecked => badge(Tone::Watch, lang.of("未核对", "Not checked")),
         };
         table.row([
-            html! { strong { (name) } p.hint { (meaning) } },
+            html! { div { strong { (name) } p.hint { (meaning) } } },
             outcome,
             html! { code { (check.detail) } },
         ]);
