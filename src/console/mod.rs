@@ -7,7 +7,6 @@
 
 pub mod allows;
 mod assets;
-mod attachment;
 mod cookies;
 pub mod download;
 pub mod fault;

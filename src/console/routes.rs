@@ -120,6 +120,9 @@ pub fn routes() -> Vec<Route> {
     [
         assets::routes(),
         pages::home::routes(),
+        pages::search::routes(),
+        pages::evidence::routes(),
+        pages::doctypes::routes(),
         pages::requests::routes(),
         pages::search::routes(),
         pages::evidence::routes(),

@@ -8,19 +8,19 @@ use super::{
 use crate::{
     access::{
         ReadingRoom,
-        authorizer::Who,
         checks::Checks,
         content::Contents,
         keyring::Keyring,
         live::LiveReads,
         refusals::Refusals,
-        requests::{Approved, Narrowing, NewRequest},
+        requests::{Approved, Narrowing},
+        testing::{asked, who},
     },
     blob::layout::Layout,
     catalog::{Catalogue, Writer, people, receipts::ReceiptRow, search},
     crypto::{FileKey, Identity, body},
     domain::{
-        access::{Basis, Purpose},
+        access::Purpose,
         event::{Draft, Kind, Leaf},
         hex,
         id::new_id,
@@ -276,11 +276,6 @@ impl TestVault {
         self.commit(draft)
     }
 
-    fn sealer(&self) -> Sealer {
-        let recipients = vec![self.identity.recipient()];
-        Sealer::new(recipients, Arc::new(SystemRandom::new()), self.layout.clone())
-    }
-
     /// Seals an original and puts its files in their places.
     pub(crate) fn seal_original(&self, original: Original<'_>) -> search::Evidence {
         let random = SystemRandom::new();
@@ -334,7 +329,9 @@ impl TestVault {
             accession,
             size_bytes: stored.len() as u64,
         };
-        let place = Some(self.sealer().evidence(staged, file_key, version_id));
+        let recipients = vec![self.identity.recipient()];
+        let sealer = Sealer::new(recipients, Arc::new(SystemRandom::new()), self.layout.clone());
+        let place = Some(sealer.evidence(staged, file_key, version_id));
         self.custody
             .commit(move |_| Ok(Proposed { draft, place }))
             .unwrap();
@@ -344,7 +341,7 @@ impl TestVault {
         self.catalogue.read(row).unwrap().unwrap()
     }
 
-    /// Gives a person leave to read, by the real request and its approval.
+    /// Gives a person leave to read for an hour, by the real request and its approval.
     pub(crate) fn grant(
         &self,
         room: &ReadingRoom,
@@ -353,23 +350,9 @@ impl TestVault {
         evidence: &[&str],
         purpose: Purpose,
     ) -> String {
-        let request = NewRequest {
-            evidence: evidence.iter().map(|id| (*id).to_owned()).collect(),
-            purpose,
-            basis: Some(Basis::Law),
-            reason: "a court asks".to_owned(),
-            duration_s: 3_600,
-            emergency: false,
-            form: None,
-        };
-        let filed = room
-            .file_request(&Who::person(format!("p-{person}")), request)
-            .unwrap();
-        let approver = Who::person(format!("p-{approver}"));
-        match room
-            .approve_request(&approver, &filed, Narrowing::default())
-            .unwrap()
-        {
+        let filed = room.file_request(&who(person), asked(evidence, purpose)).unwrap();
+        let decided = room.approve_request(&who(approver), &filed, Narrowing::default());
+        match decided.unwrap() {
             Approved::Granted(grant) => grant,
             Approved::Endorsed => panic!("an emergency takes two"),
         }

@@ -11,7 +11,6 @@ use crate::{
         event::{Kind, Leaf},
         role::Role,
     },
-    server::console::ByPolicy,
     tlog::key::{Algorithm, SignerKey},
 };
 
@@ -35,8 +34,7 @@ impl Office {
             vault.user(role.id(), &[role.id()], role.needs_branch().then_some("0101"));
         }
         let room = vault.room();
-        let allows = Arc::new(ByPolicy(room.clone()));
-        let fixture = Fixture::assembled(vault, routes(), &Arc::default(), allows, room.clone());
+        let fixture = Fixture::reading_in(vault, room.clone(), routes());
         let office = Office { fixture, room };
         office.settle();
         office

@@ -2,6 +2,7 @@
 
 use super::{search::HOSTILE, *};
 use crate::{
+    access::authorizer::Who,
     custody::testing::{OTHER_SHA, Original, SHA},
     domain::{access::Purpose, event::Draft},
     sftp::space::{FileSpace, VirtualPath},

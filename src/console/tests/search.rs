@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    access::authorizer::Who,
     custody::testing::Original,
     domain::{
         doctype::{DEFAULT_TABLE, DocumentTypes},

@@ -7,8 +7,8 @@ use crate::{
     access::authorizer::Who,
     console::{
         Console,
-        attachment::attachment,
         fault::Fault,
+        file_name::attachment,
         page::{Table, panel},
         visit::Visit,
         words::Lang,
