@@ -20,7 +20,6 @@ use crate::{
         self, ReadingRoom,
         authorizer::{self, Who},
         credentials::testing,
-        policy::Relation,
     },
     catalog::people::{self, Person},
     custody::testing::TestVault,
@@ -57,7 +56,7 @@ struct Policy(Mutex<Vec<(String, Action, &'static str)>>, Arc<ReadingRoom>);
 
 impl Allows for Policy {
     fn may(&self, person: &Person, action: Action) -> Result<(), Words> {
-        if authorizer::may(person, action, Relation::ANY) {
+        if authorizer::may_ever(person, action) {
             return Ok(());
         }
         Err(Words::new("理由", "the reason"))

@@ -25,6 +25,7 @@ mod memory;
 mod playback;
 mod reach;
 mod rebuild;
+mod requests;
 mod sandbox;
 mod scanner;
 mod second_opinion;

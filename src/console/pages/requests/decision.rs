@@ -199,7 +199,7 @@ pub(super) fn with_reason(
     };
     html! {
         details.step open[wrong.is_some()] {
-            summary { (summary) }
+            summary.button.danger { (summary) }
             (form(visit, action, &fields))
         }
     }

@@ -336,7 +336,7 @@ fn bases(visit: &Visit, draft: &Draft) -> Markup {
     let lang = visit.lang;
     let wrong = error(visit, draft, "basis");
     html! {
-        fieldset aria-describedby=[wrong.map(|_| "basis-error")] {
+        fieldset.pairs aria-describedby=[wrong.map(|_| "basis-error")] {
             legend { (lang.of("依据", "What permits it")) span.needed aria-hidden="true" { "*" } }
             @for known in Basis::ALL {
                 @let (name, hint) = words::basis(known);

@@ -1,6 +1,6 @@
 //! Grants: what may be read now, until when, by whose leave; and ending one before its time.
 
-use super::{address, before, decision, parts, told, who, whose, words};
+use super::{address, before, decision, one::until, parts, told, who, whose, words};
 use crate::{
     access::{
         policy::Action,
@@ -132,17 +132,17 @@ fn table(
             cells.push(html! { (name(&grant.person)) });
         }
         cells.extend([
-            html! {
+            html! { div {
                 (words::records(lang, &row.records, grant.items))
-                a.hint href=(address(&grant.request)) { (lang.of("申请", "Request")) }
-            },
+                a.hint href=(address(&grant.request)) { (lang.of("查看申请", "The request")) }
+            } },
             html! { (words::purpose_name(lang, &grant.purpose)) },
-            super::one::until(console, visit, grant.expires_ms),
-            html! { (name(&grant.approver)) @if let Some(endorser) = &grant.endorser { "、" (name(endorser)) } },
-            html! {
+            html! { div { (until(console, visit, grant)) } },
+            html! { div { (name(&grant.approver)) @if let Some(endorser) = &grant.endorser { (lang.of("、", ", ")) (name(endorser)) } } },
+            html! { div {
                 (words::grant_state(lang, grant, now_ms))
                 @if let Some(reason) = &grant.revoked_reason { " " span.hint { (reason) } }
-            },
+            } },
             html! { @if row.may_revoke { (revoke_form(visit, &grant.id, None)) } },
         ]);
         table.row(cells);

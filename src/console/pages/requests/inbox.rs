@@ -77,13 +77,13 @@ fn inbox(console: &Console, visit: &Visit) -> Result<Response, Fault> {
 fn card(console: &Console, visit: &Visit, row: &Waiting, people: &BTreeMap<String, String>) -> Markup {
     let lang = visit.lang;
     let request = &row.request;
-    let facts = [
+    let mut facts = vec![
         (
             lang.of("资料", "Records"),
             words::records(lang, &row.records, request.items),
         ),
         (
-            lang.of("用途和时长", "For what, how long"),
+            lang.of("用途、时长", "For"),
             html! { (words::purpose_name(lang, &request.purpose)) " · " (words::duration(lang, request.duration_s)) },
         ),
         (
@@ -96,6 +96,9 @@ fn card(console: &Console, visit: &Visit, row: &Waiting, people: &BTreeMap<Strin
             html! { (console.zone.date_time(request.requested_ms)) },
         ),
     ];
+    if let Some(form) = &request.form_name {
+        facts.push((lang.of("审批单", "Signed form"), html! { (form) }));
+    }
     html! {
         section.panel {
             h3 { (words::person(people, &request.person)) " " (words::request_state(lang, request)) }

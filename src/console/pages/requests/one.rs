@@ -3,10 +3,11 @@
 use super::{REQUESTS, address, decision, told, who, words};
 use crate::{
     access::{policy::Action, refusal::Refusal, register::RequestFile},
-    catalog::access::Request,
+    catalog::access::{Grant, Request},
     console::{
         Console,
         fault::Fault,
+        file_name,
         layout::{Frame, page},
         page::{Table, Weight, button, definitions, form, link_button, panel, title},
         routes::{Need, Route, get, post},
@@ -67,7 +68,7 @@ pub(super) fn shown(
                 (definitions(&[
                     (lang.of("状态", "State"), words::grant_state(lang, grant, console.clock.now_ms())),
                     (lang.of("用途", "For"), html! { (words::purpose_name(lang, &grant.purpose)) }),
-                    (lang.of("到期", "Until"), until(console, visit, grant.expires_ms)),
+                    (lang.of("到期", "Until"), until(console, visit, grant)),
                     (lang.of("涵盖", "Covers"), html! { (lang.of(format!("{} 件", covered.len()), format!("{} records", covered.len()))) }),
                 ]))
                 div.actions { (link_button(Weight::Plain, "/grants", lang.of("查阅授权", "Grants"))) }
@@ -87,12 +88,12 @@ pub(super) fn shown(
     Ok(response)
 }
 
-/// A time, and how long it is until then.
-pub(super) fn until(console: &Console, visit: &Visit, time_ms: i64) -> Markup {
+/// When a grant ends, and how long it is until then.
+pub(super) fn until(console: &Console, visit: &Visit, grant: &Grant) -> Markup {
     let now_ms = console.clock.now_ms();
     html! {
-        (console.zone.date_time(time_ms))
-        @if time_ms > now_ms { " " span.hint { (words::remaining(visit.lang, now_ms, time_ms)) } }
+        (console.zone.date_time(grant.expires_ms))
+        @if grant.is_live(now_ms) { " " span.hint { (words::remaining(visit.lang, now_ms, grant.expires_ms)) } }
     }
 }
 
@@ -146,14 +147,15 @@ fn facts(console: &Console, visit: &Visit, file: &RequestFile) -> Markup {
 
 fn form_link(console: &Console, visit: &Visit, request: &Request, name: &str) -> Markup {
     let lang = visit.lang;
-    let size = request.form_size_bytes.unwrap_or(0) / 1024 + 1;
+    // Rounded up: nothing has no size.
+    let size = html! { " " span.hint { (request.form_size_bytes.unwrap_or(0) / 1024 + 1) " KB" } };
     html! {
         @if console.room.contents.keyring().closed().is_none() {
-            a href=(format!("{}/form", address(&request.id))) download { (name) }
+            a href=(format!("{}/form", address(&request.id))) download { (name) } (size)
         } @else {
-            (name) " " span.hint { (lang.of("解密密钥未解锁，暂时无法打开", "can't be opened while the decryption key is locked")) }
+            (name) (size)
+            p.hint { (lang.of("解密密钥未解锁，暂时无法打开。", "It can't be opened while the decryption key is locked.")) }
         }
-        " " span.hint { (size) " KB" }
     }
 }
 
@@ -185,7 +187,7 @@ fn withdraw(console: &Console, visit: &Visit) -> Result<Response, Fault> {
 /// The scan as it was filed: always to be saved, never shown inside the console.
 fn scan(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let kept = console.room.request_form(&who(visit)?, visit.param("id")?)?;
-    let disposition = attachment(&kept.name, kept.media_type);
+    let disposition = file_name::attachment(&saved_name(&kept.name, kept.media_type));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kept.media_type)),
         (header::CONTENT_DISPOSITION, disposition),
@@ -193,22 +195,18 @@ fn scan(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     Ok((headers, kept.bytes).into_response())
 }
 
-/// A file to save under a name that its filer chose (RFC 6266): plain for old browsers, whole in percent signs for the others.
-fn attachment(name: &str, media_type: &str) -> HeaderValue {
-    let plain = match media_type {
-        "application/pdf" => "form.pdf",
-        "image/jpeg" => "form.jpg",
-        _ => "form.png",
+/// The name to save a form under: its filer chose it, so it ends as what it is.
+fn saved_name(name: &str, media_type: &str) -> String {
+    let endings: &[&str] = match media_type {
+        "application/pdf" => &[".pdf"],
+        "image/jpeg" => &[".jpg", ".jpeg"],
+        _ => &[".png"],
     };
-    let encoded: String = name
-        .bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => char::from(byte).to_string(),
-            _ => format!("%{byte:02X}"),
-        })
-        .collect();
-    let value = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
-    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
+    let lower = name.to_ascii_lowercase();
+    match endings.iter().any(|ending| lower.ends_with(ending)) {
+        true => name.to_owned(),
+        false => format!("{name}{}", endings[0]),
+    }
 }
 
 #[cfg(test)]
@@ -216,22 +214,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_hostile_name_stays_inside_its_header() {
-        let value = attachment(
-            "a\"; filename=x.html\r\nSet-Cookie: y=1;\u{202e}审.pdf",
-            "application/pdf",
-        );
-        let text = value.to_str().unwrap();
-        assert!(
-            text.starts_with("attachment; filename=\"form.pdf\"; filename*=UTF-8''a%22%3B%20filename%3D")
-        );
-        assert!(
-            text.ends_with("%E5%AE%A1.pdf") && !text.contains(['\r', '\n']),
-            "{text}"
-        );
-        assert_eq!(
-            attachment("", "image/png"),
-            "attachment; filename=\"form.png\"; filename*=UTF-8''"
-        );
+    fn a_form_is_saved_as_what_it_is() {
+        for (name, media_type, saved) in [
+            ("审批单.PDF", "application/pdf", "审批单.PDF"),
+            ("scan.jpeg", "image/jpeg", "scan.jpeg"),
+            ("form.html", "application/pdf", "form.html.pdf"),
+            ("form.pdf", "image/png", "form.pdf.png"),
+            ("", "image/jpeg", ".jpg"),
+        ] {
+            assert_eq!(saved_name(name, media_type), saved);
+        }
     }
 }
