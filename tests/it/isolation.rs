@@ -113,11 +113,15 @@ fn an_auditor_reads_log_and_receipts_and_writes_nothing() {
         "rm /log/checkpoint",
         "mkdir /log/x",
         "rename /log/checkpoint /log/y",
-        "ls /evidence",
+        "put /etc/hostname /evidence/x",
+        "mkdir /evidence/x",
         "ls /objects",
     ] {
         vault.sftp(AUDITOR, batch).fails();
     }
+    // Content takes a grant, an auditor's too.
+    let listed = vault.sftp(AUDITOR, "ls -la /evidence").ok();
+    assert!(!listed.said("000100012345"), "{listed}");
     vault.log_verify().ok();
 }
 

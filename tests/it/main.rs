@@ -14,6 +14,7 @@ mod crash;
 mod damage;
 mod declarations;
 mod deep;
+mod evidence;
 mod faults;
 mod fixtures;
 mod hostile;
