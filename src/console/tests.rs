@@ -185,6 +185,11 @@ impl Fixture {
             .collect()
     }
 
+    fn was_refused(&self, name: &str, what: &str, why: &str) -> bool {
+        let wanted = (format!("p-{name}"), what.to_owned(), why.to_owned());
+        self.refusals().contains(&wanted)
+    }
+
     fn get(&self, path: &str, fields: &[(header::HeaderName, &str)]) -> Answer {
         self.send(request(Method::GET, path, fields, ""))
     }

@@ -144,6 +144,7 @@ fn lists_by_every_filter_in_pages_and_shows_the_timeline() {
         (&["--state", "sealed"], 2),
         (&["--state", "returned"], 0),
         (&["--sha256", &hex], 1),
+        (&["--sha256", &hex[..8]], 1),
     ] {
         assert_eq!(count(filter), found, "{filter:?}");
     }

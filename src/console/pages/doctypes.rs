@@ -78,7 +78,7 @@ fn types_table(lang: Lang, types: &DocumentTypes) -> Markup {
         .column(lang.of("要求", "Rules"));
     for one in types.iter() {
         table.row([
-            html! { code { (one.code) } },
+            html! { code.whole { (one.code) } },
             html! { (lang.of(&one.name_zh, &one.name_en)) },
             html! { (category(lang, one.category)) },
             html! { div { (kind(lang, one.kind)) p.hint { (one.extensions.join(" ")) } } },
@@ -137,7 +137,7 @@ fn businesses(lang: Lang, types: &DocumentTypes) -> Markup {
             Err(_) => code.clone(),
         });
         table.row([
-            html! { code { (code) } },
+            html! { code.whole { (code) } },
             html! { (lang.of(&business.name_zh, &business.name_en)) },
             html! { (needed.collect::<Vec<_>>().join(lang.of("、", ", "))) },
         ]);

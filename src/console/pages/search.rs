@@ -249,7 +249,7 @@ fn form(
         (day_field("from", lang.of("业务日期，从", "Business date, from")).input())
         (day_field("to", lang.of("业务日期，至", "Business date, to")).input())
         (choice(&field("state", lang.of("状态", "State")), any, states.into()))
-        (field("sha256", lang.of("SHA-256（前 8 位以上）", "SHA-256 (8 digits or more)")).input())
+        (field("sha256", lang.of("SHA-256 前 8 位起", "SHA-256, 8+ digits")).input())
         div.actions {
             (button(Weight::Primary, lang.of("检索", "Search")))
             @if is_asked { (clear) }
@@ -323,9 +323,6 @@ fn table(lang: Lang, found: &Found, types: Option<&DocumentTypes>, may_request: 
     if may_request {
         table = table.column(lang.of("选择", "Select"));
     }
-    if !found.sheets.is_empty() {
-        table = table.column(lang.of("画面", "Pictures"));
-    }
     table = table
         .column(lang.of("资料", "Document"))
         .column(lang.of("客户号", "Customer"))
@@ -343,11 +340,13 @@ fn table(lang: Lang, found: &Found, types: Option<&DocumentTypes>, may_request: 
         if may_request {
             cells.push(pick(lang, row));
         }
-        if !found.sheets.is_empty() {
-            cells.push(html! { @if found.sheets.contains(&row.receipt) { (sheet(lang, row, &address)) } });
-        }
         cells.extend([
-            html! { a href=(address) { (row.doctype) "-" (row.seq) @if !name.is_empty() { " " (name) } } },
+            html! {
+                div.document {
+                    @if found.sheets.contains(&row.receipt) { (sheet(lang, row, &address)) }
+                    a href=(address) { (row.doctype) "-" (row.seq) @if !name.is_empty() { " " (name) } }
+                }
+            },
             html! { (row.customer) },
             html! { (row.flow) },
             html! { span.whole { (day(row.date)) } },
@@ -380,8 +379,8 @@ fn pick(lang: Lang, row: &Evidence) -> Markup {
 fn sheet(lang: Lang, row: &Evidence, address: &str) -> Markup {
     let alt = lang.of("画面缩略图", "Pictures from it");
     html! {
-        a href=(address) {
-            img.thumb loading="lazy" alt=(alt) width="160" height="90" src=(format!("/evidence/{}/{}/sheet", row.id, row.version));
+        a href=(address) tabindex="-1" {
+            img.thumb loading="lazy" alt=(alt) width="112" height="63" src=(format!("/evidence/{}/{}/sheet", row.id, row.version));
         }
     }
 }

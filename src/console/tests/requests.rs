@@ -46,11 +46,6 @@ impl Fixture {
         }
     }
 
-    fn was_refused(&self, name: &str, what: &str, why: &str) -> bool {
-        let wanted = (format!("p-{name}"), what.to_owned(), why.to_owned());
-        self.refusals().contains(&wanted)
-    }
-
     fn request(&self, id: &str) -> access::Request {
         let found = self.vault.catalogue.read(|c| access::request(c, id));
         found.unwrap().unwrap()
