@@ -10,7 +10,7 @@ use std::net::IpAddr;
 pub struct Refusal<'a> {
     /// Who.
     pub person: &'a Person,
-    /// Public id of their session.
+    /// Public id of their session, or of the token that a program showed.
     pub session: &'a str,
     /// From where.
     pub address: IpAddr,

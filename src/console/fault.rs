@@ -3,13 +3,17 @@
 
 use super::{
     Console,
+    api::problem,
     layout::{Frame, page},
     limits::RETRY_SECONDS,
     page::title,
     words::{Lang, Words},
 };
 use crate::{
-    access::refusal::{AccessError, Refusal},
+    access::{
+        ended::Ended,
+        refusal::{AccessError, Refusal},
+    },
     catalog::CatalogueError,
     domain::{id::new_id, random::RandomError},
 };
@@ -18,7 +22,6 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use maud::html;
-use serde_json::json;
 
 /// What went wrong. Detail goes to the log, plain words to the peer.
 #[derive(Debug, thiserror::Error)]
@@ -26,9 +29,18 @@ pub enum Fault {
     /// The request makes no sense: what about it.
     #[error("bad request")]
     BadRequest(Words),
+    /// A program's field can't be taken: which, and why.
+    #[error("the field {0} can't be taken")]
+    Field(String, Words),
     /// Nobody is signed in.
     #[error("nobody is signed in")]
     SignedOut,
+    /// A program showed no token, or sent one that doesn't count.
+    #[error("no token that counts")]
+    Token {
+        /// Whether there was one.
+        sent: bool,
+    },
     /// The person may not: why.
     #[error("denied")]
     Denied(Words),
@@ -73,8 +85,8 @@ impl Fault {
     /// Its status.
     pub fn status(&self) -> StatusCode {
         match self {
-            Fault::BadRequest(_) => StatusCode::BAD_REQUEST,
-            Fault::SignedOut => StatusCode::UNAUTHORIZED,
+            Fault::BadRequest(_) | Fault::Field(..) => StatusCode::BAD_REQUEST,
+            Fault::SignedOut | Fault::Token { .. } => StatusCode::UNAUTHORIZED,
             Fault::Denied(_) | Fault::Forged => StatusCode::FORBIDDEN,
             Fault::NotFound => StatusCode::NOT_FOUND,
             Fault::Refused(refusal) => status(*refusal),
@@ -89,10 +101,13 @@ impl Fault {
     }
 
     /// A word for programs.
-    fn code(&self) -> &'static str {
+    pub(super) fn code(&self) -> &'static str {
         match self {
             Fault::BadRequest(_) => "bad_request",
+            Fault::Field(..) => "bad_field",
             Fault::SignedOut => "signed_out",
+            Fault::Token { sent: false } => "no_token",
+            Fault::Token { sent: true } => "bad_token",
             Fault::Denied(_) => "denied",
             Fault::Forged => "forged",
             Fault::NotFound => "not_found",
@@ -107,9 +122,10 @@ impl Fault {
         }
     }
 
-    fn heading(&self, lang: Lang) -> &'static str {
+    pub(super) fn heading(&self, lang: Lang) -> &'static str {
         match self {
-            Fault::BadRequest(_) => lang.of("请求无法处理", "This request makes no sense"),
+            Fault::Token { .. } => lang.of("令牌无效", "This takes a token that counts"),
+            Fault::BadRequest(_) | Fault::Field(..) => lang.of("请求无法处理", "This request makes no sense"),
             Fault::SignedOut => lang.of("请先登录", "Please sign in"),
             Fault::Refused(refusal) => refused_heading(*refusal, lang),
             Fault::Damaged(_) => refused_heading(Refusal::Damaged, lang),
@@ -125,9 +141,21 @@ impl Fault {
         }
     }
 
-    fn explanation(&self, lang: Lang) -> String {
+    pub(super) fn explanation(&self, lang: Lang) -> String {
         match self {
-            Fault::BadRequest(words) | Fault::Denied(words) => words.of(lang).to_owned(),
+            Fault::Token { sent: false } => lang
+                .of(
+                    "请在 Authorization 字段中提供令牌（Bearer mnt_…）。登录控制台的会话在此无效。",
+                    "Send a token in the field Authorization (Bearer mnt_…). A session of the console doesn't count here.",
+                )
+                .to_owned(),
+            Fault::Token { sent: true } => lang
+                .of(
+                    "令牌有误、已到期或已被撤销。请在控制台的“我的账户”中签发新的令牌。",
+                    "The token is wrong, ended or revoked. Its person issues a new one under My account of the console.",
+                )
+                .to_owned(),
+            Fault::BadRequest(words) | Fault::Field(_, words) | Fault::Denied(words) => words.of(lang).to_owned(),
             Fault::Refused(refusal) => lang.of(refusal.zh(), refusal.en()).to_owned(),
             Fault::Damaged(what) => {
                 let said = lang.of(Refusal::Damaged.zh(), Refusal::Damaged.en());
@@ -179,9 +207,7 @@ impl Fault {
         };
         let explanation = self.explanation(frame.lang);
         let mut response = if is_api {
-            let body = json!({ "error": self.code(), "message": explanation, "incident": incident });
-            let headers = [(header::CONTENT_TYPE, "application/json")];
-            (self.status(), headers, body.to_string()).into_response()
+            problem::answer(self, frame.lang, incident)
         } else {
             let heading = self.heading(frame.lang);
             let body = html! {
@@ -276,6 +302,19 @@ impl From<AccessError> for Fault {
             AccessError::Refused(refusal) => Fault::Refused(refusal),
             AccessError::Damaged { what } => Fault::Damaged(what),
             AccessError::Unavailable(detail) => Fault::internal(detail),
+        }
+    }
+}
+
+/// Why a reading gives nothing any more.
+impl From<Ended> for Fault {
+    fn from(why: Ended) -> Self {
+        match why {
+            Ended::Damaged(what) => Fault::Damaged(what),
+            Ended::Locked => Fault::Refused(Refusal::Locked),
+            Ended::Withdrawn => Fault::Refused(Refusal::NotActive),
+            Ended::Revoked | Ended::Expired => Fault::Refused(Refusal::GrantEnded),
+            Ended::Closed | Ended::Idle | Ended::Holder | Ended::Stopped => Fault::NotFound,
         }
     }
 }

@@ -93,6 +93,11 @@ impl Fields {
         named.map(|(_, value)| value.as_str())
     }
 
+    /// The names of all fields, as often as they were sent.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.iter().map(|(name, _)| name.as_str())
+    }
+
     /// The same fields with one replaced or, by `None`, taken out; as a query, for links that change one thing.
     pub fn with(&self, name: &str, value: Option<&str>) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());

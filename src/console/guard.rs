@@ -1,10 +1,13 @@
 //! What stands before every handler. In order: is there a session, does the request come from a page of ours, does its body keep
 //! to the limits, is the person active, does the form carry the session's token, does the policy allow it. The first no is the answer.
+//!
+//! Addresses for programs take a token ([`super::bearer`]) in place of a session, and pages never do: what a browser adds to a
+//! request by itself opens nothing there, so the questions about forms don't arise.
 
 use super::{
     Console,
     allows::Refusal,
-    cookies,
+    bearer, cookies,
     fault::Fault,
     fields::Fields,
     layout::{Frame, bounce},
@@ -18,7 +21,13 @@ use super::{
     visit::{Signed, Visit},
     words::{Lang, Words},
 };
-use crate::{access::credentials::Ending, catalog::people};
+use crate::{
+    access::{
+        self,
+        credentials::{Ending, token::Bearer},
+    },
+    catalog::people,
+};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequestParts, RawPathParams, Request},
@@ -31,6 +40,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use zeroize::Zeroizing;
 
 /// Hidden field of every form.
 pub(super) const TOKEN_FIELD: &str = "csrf";
@@ -41,21 +51,60 @@ pub(super) const LANG_FIELD: &str = "lang";
 /// What a form's body is.
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// What somebody shows to say who they are.
+enum Shown {
+    /// The cookie of a session that is open.
+    Session(Session, Secret),
+    /// A text that may be a token.
+    Token(Zeroizing<String>),
+}
+
+/// Who was found to ask.
+#[derive(Default)]
+struct Asker {
+    signed: Option<Signed>,
+    bearer: Option<Bearer>,
+    /// Of the session.
+    secret: Option<Secret>,
+}
+
+impl Asker {
+    fn is_known(&self) -> bool {
+        self.signed.is_some() || self.bearer.is_some()
+    }
+}
+
 /// Answers a request for a route.
 pub(super) async fn answer(console: Arc<Console>, route: Arc<Route>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
-    let lang = language(&parts.headers);
     let asks_api = route.is_api() || is_api(parts.uri.path());
+    let lang = language(&parts.headers, asks_api);
     let refused = {
         let (console, route) = (Arc::clone(&console), Arc::clone(&route));
         move |fault: Fault| fault.answer(&console, &Frame::bare(lang), route.path, asks_api)
     };
-    let opened = open(&console, &route, &parts.headers);
-    if opened.is_none() && route.need != Need::Public {
+    let shown = if asks_api {
+        // What is for everybody, or isn't there, is so whatever is shown.
+        let sent = bearer::sent(&parts.headers).filter(|_| route.need != Need::Public);
+        sent.map(Shown::Token)
+    } else {
+        open(&console, &route, &parts.headers).map(|(session, secret)| Shown::Session(session, secret))
+    };
+    if shown.is_none() && route.need != Need::Public {
         return turn_away(&parts, asks_api).unwrap_or_else(refused);
     }
-    if !parts.method.is_safe() && !same_site::is_ours(&parts.headers, &console.origin) {
+    if !asks_api && !parts.method.is_safe() && !same_site::is_ours(&parts.headers, &console.origin) {
         return refused(Fault::Forged);
+    }
+    if let (Some(Shown::Token(token)), true) = (&shown, takes_more(&route)) {
+        // A session was found already; of a token it isn't known yet whether it is one, and a stranger's bytes aren't kept.
+        let (console, token, peer) = (Arc::clone(&console), token.clone(), peer(&parts.extensions));
+        let known = blocking(Arc::clone(&console), move || {
+            bearer::identify(&console, &token, peer)
+        });
+        if let Err(fault) = known.await.and_then(|known| known.map(|_| ())) {
+            return refused(fault);
+        }
     }
     // Held until the answer is made: so many large bodies are in memory and no more.
     let _room = match room_for_body(&console, route.body_limit).await {
@@ -73,24 +122,36 @@ pub(super) async fn answer(console: Arc<Console>, route: Arc<Route>, request: Re
         .iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    let Ok(Ok(permit)) = timeout(CALL_WAIT, Arc::clone(&console.calls).acquire_owned()).await else {
-        return refused(Fault::Busy);
-    };
     let arrival = Arrival {
         parts,
         params,
         body,
-        opened,
+        shown,
         lang,
         asks_api,
     };
-    let called = tokio::task::spawn_blocking(move || {
+    let called = blocking(Arc::clone(&console), move || call(&console, &route, arrival));
+    called.await.unwrap_or_else(refused)
+}
+
+/// Whether a program with a token may send the route more than a stranger should.
+fn takes_more(route: &Route) -> bool {
+    route.need != Need::Public && route.body_limit > 0
+}
+
+/// Does something that blocks on a thread for that, once one of the places is free.
+async fn blocking<T: Send + 'static>(
+    console: Arc<Console>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let Ok(Ok(permit)) = timeout(CALL_WAIT, Arc::clone(&console.calls).acquire_owned()).await else {
+        return Err(Fault::Busy);
+    };
+    let done = tokio::task::spawn_blocking(move || {
         let _permit = permit;
-        call(&console, &route, arrival)
+        work()
     });
-    called
-        .await
-        .unwrap_or_else(|error| refused(Fault::internal(error)))
+    done.await.map_err(Fault::internal)
 }
 
 /// A request that may go to the blocking side.
@@ -98,7 +159,7 @@ struct Arrival {
     parts: Parts,
     params: Vec<(String, String)>,
     body: Bytes,
-    opened: Option<(Session, Secret)>,
+    shown: Option<Shown>,
     lang: Lang,
     asks_api: bool,
 }
@@ -109,22 +170,26 @@ fn call(console: &Console, route: &Route, arrival: Arrival) -> Response {
         parts,
         params,
         body,
-        opened,
+        shown,
         lang,
         asks_api,
     } = arrival;
     let refused = |fault: Fault| fault.answer(console, &Frame::bare(lang), route.path, asks_api);
-    let identified = identify(console, opened).and_then(|(signed, secret)| match secret {
-        Some(secret) => Ok((signed, secret)),
-        None => Ok((signed, guest(console, &parts.headers)?)),
-    });
-    let (signed, secret) = match identified {
+    let asker = match identify(console, shown, peer(&parts.extensions)) {
         Ok(found) => found,
         Err(fault) => return refused(fault),
     };
-    if signed.is_none() && route.need != Need::Public {
+    if !asker.is_known() && route.need != Need::Public {
         return turn_away(&parts, asks_api).unwrap_or_else(refused);
     }
+    let secret = match asker.secret {
+        Some(secret) => Ok(secret),
+        None => guest(console, &parts.headers),
+    };
+    let secret = match secret {
+        Ok(secret) => secret,
+        Err(fault) => return refused(fault),
+    };
     let (query, form) = match fields(&parts, &body) {
         Ok(fields) => fields,
         Err(fault) => return refused(fault),
@@ -143,13 +208,14 @@ fn call(console: &Console, route: &Route, arrival: Arrival) -> Response {
         body,
         address: peer(&parts.extensions),
         headers: parts.headers,
-        signed,
+        signed: asker.signed,
+        bearer: asker.bearer,
         secret,
         params,
         token_given: false.into(),
         here,
     };
-    let answered = permit(console, route, &visit).and_then(|()| (route.handler)(console, &visit));
+    let answered = permit(console, route, &visit, asks_api).and_then(|()| (route.handler)(console, &visit));
     let mut response = match answered {
         Ok(response) => response,
         Err(fault) => fault.answer(console, &Frame::of(console, &visit), route.path, asks_api),
@@ -181,18 +247,26 @@ fn guest(console: &Console, headers: &HeaderMap) -> Result<Secret, Fault> {
 }
 
 /// Who that is now. Somebody who was disabled, or is no longer known, loses every session at once.
-fn identify(
-    console: &Console,
-    opened: Option<(Session, Secret)>,
-) -> Result<(Option<Signed>, Option<Secret>), Fault> {
-    let Some((session, secret)) = opened else {
-        return Ok((None, None));
+fn identify(console: &Console, shown: Option<Shown>, peer: IpAddr) -> Result<Asker, Fault> {
+    let (session, secret) = match shown {
+        None => return Ok(Asker::default()),
+        Some(Shown::Token(token)) => {
+            return Ok(Asker {
+                bearer: Some(bearer::identify(console, &token, peer)?),
+                ..Asker::default()
+            });
+        }
+        Some(Shown::Session(session, secret)) => (session, secret),
     };
     let person = console
         .catalogue
         .read(|connection| people::by_id(connection, &session.person))?;
     match person.filter(|person| person.disabled_ms.is_none()) {
-        Some(person) => Ok((Some(Signed { person, session }), Some(secret))),
+        Some(person) => Ok(Asker {
+            signed: Some(Signed { person, session }),
+            secret: Some(secret),
+            ..Asker::default()
+        }),
         None => {
             let ended = console.end_person(&session.person, Ending::Operator);
             tracing::info!(
@@ -200,14 +274,14 @@ fn identify(
                 ended,
                 "console sessions of somebody without access ended"
             );
-            Ok((None, None))
+            Ok(Asker::default())
         }
     }
 }
 
 /// The last two questions: the form's token, and the policy.
-fn permit(console: &Console, route: &Route, visit: &Visit) -> Result<(), Fault> {
-    if !visit.method.is_safe() {
+fn permit(console: &Console, route: &Route, visit: &Visit, asks_api: bool) -> Result<(), Fault> {
+    if !visit.method.is_safe() && !asks_api {
         let sent = visit
             .headers
             .get(TOKEN_HEADER)
@@ -220,23 +294,35 @@ fn permit(console: &Console, route: &Route, visit: &Visit) -> Result<(), Fault> 
     let Need::May(action) = route.need else {
         return Ok(());
     };
-    let Signed { person, session } = visit.signed()?;
-    console.allows.may(person, action).map_err(|reason| {
-        console.allows.refused(Refusal {
-            person,
-            session: &session.id,
-            address: visit.address,
-            action,
-            route: route.path,
-        });
-        Fault::Denied(reason)
+    let person = visit.person()?;
+    let allowed = match visit.who()?.present_for(action) {
+        Ok(()) => {
+            let allowed = console.allows.may(person, action);
+            allowed.map_err(|reason| (access::refusal::Refusal::NotYourRole, reason))
+        }
+        Err(refusal) => Err((refusal, Words::new(refusal.zh(), refusal.en()))),
+    };
+    let Err((refusal, reason)) = allowed else {
+        return Ok(());
+    };
+    console.allows.refused(Refusal {
+        person,
+        session: visit.holder()?,
+        address: visit.address,
+        action,
+        route: route.path,
+    });
+    // Programs go by the word, people by the reason.
+    Err(match visit.bearer {
+        Some(_) => Fault::Refused(refusal),
+        None => Fault::Denied(reason),
     })
 }
 
 /// What who isn't signed in gets instead of a page: the way to sign in. Programs get the fault.
 fn turn_away(parts: &Parts, asks_api: bool) -> Result<Response, Fault> {
     if asks_api {
-        return Err(Fault::SignedOut);
+        return Err(Fault::Token { sent: false });
     }
     let path = parts.uri.path_and_query().map_or(HOME, |path| path.as_str());
     if !parts.method.is_safe() {
@@ -244,7 +330,7 @@ fn turn_away(parts: &Parts, asks_api: bool) -> Result<Response, Fault> {
     }
     let held_back = cookies::value(&parts.headers, cookies::SESSION).is_none();
     if held_back && same_site::is_link_from_elsewhere(&parts.headers) && next::local(path).is_some() {
-        return Ok(bounce(language(&parts.headers), path));
+        return Ok(bounce(language(&parts.headers, false), path));
     }
     let mut response = see_other(&next::sign_in(Some(path)));
     if !held_back {
@@ -279,7 +365,11 @@ fn here(console: &Console, parts: &Parts, route: &Route) -> String {
     next::local(path).filter(|_| is_page).unwrap_or(HOME).to_owned()
 }
 
-fn language(headers: &HeaderMap) -> Lang {
+fn language(headers: &HeaderMap, asks_api: bool) -> Lang {
+    if asks_api {
+        let accepted = headers.get(header::ACCEPT_LANGUAGE);
+        return Lang::preferred(accepted.and_then(|value| value.to_str().ok()).unwrap_or_default());
+    }
     cookies::value(headers, cookies::LANG)
         .and_then(Lang::from_code)
         .unwrap_or_default()

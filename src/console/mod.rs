@@ -6,7 +6,9 @@
 //! Invariant: every route stands in [`routes::routes`], with what it needs; the guard runs before each handler and fails closed.
 
 pub mod allows;
+mod api;
 mod assets;
+mod bearer;
 mod cookies;
 pub mod download;
 pub mod fault;

@@ -2,8 +2,8 @@
 //! the guard stands before each handler, so a route can't exist without a need.
 
 use super::{
-    Console, allows::Action, assets, fault::Fault, guard, headers, limits::BODY_BYTES, pages, visit::Visit,
-    words::Words,
+    Console, allows::Action, api, assets, fault::Fault, guard, headers, limits::BODY_BYTES, pages,
+    visit::Visit, words::Words,
 };
 use crate::catalog::people::Person;
 use axum::{
@@ -131,6 +131,7 @@ pub fn routes() -> Vec<Route> {
         pages::account::routes(),
         pages::view::routes(),
         pages::readings::routes(),
+        api::routes(),
     ]
     .concat()
 }
@@ -156,7 +157,8 @@ pub(super) struct Site(TowerToHyperService<Router>);
 impl Site {
     /// The site of a table.
     pub(super) fn new(console: &Arc<Console>, table: Vec<Route>) -> Self {
-        let stray = |handler| guarded(console, get("", Need::Public, handler));
+        // Whatever is sent there is taken and thrown away, so that the answer is about the address.
+        let stray = |handler| guarded(console, get("", Need::Public, handler).body_limit(BODY_BYTES));
         let mut router = Router::new().fallback(stray(nothing_here));
         for route in table {
             // A method that the filter doesn't know answers to nothing: the table's test names it.

@@ -41,6 +41,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+mod api;
 mod desk;
 mod evidence;
 mod requests;
@@ -293,7 +294,11 @@ fn without_a_session_nothing_answers_but_what_is_public() {
                 assert_ne!(answer.status, StatusCode::SEE_OTHER, "{what}");
             } else if route.is_api() {
                 assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{what}");
-                assert!(answer.body.starts_with(r#"{"error":"signed_out""#), "{what}");
+                assert!(
+                    answer.body.contains(r#""code":"no_token""#),
+                    "{what}: {}",
+                    answer.body
+                );
             } else {
                 assert_eq!(answer.status, StatusCode::SEE_OTHER, "{what}");
                 assert!(answer.location().starts_with("/sign-in"), "{what}");
@@ -595,12 +600,9 @@ fn what_is_not_there_says_so_in_the_frame_of_who_asks() {
     let known = fixture.get("/no/such/page", &[(header::COOKIE, &cookie)]);
     assert!(known.body.contains("There is nothing here") && known.body.contains("/sign-out"));
     let program = fixture.get("/api/no/such/call", &[]);
-    assert_eq!(program.headers[header::CONTENT_TYPE], "application/json");
-    assert!(
-        program.body.starts_with(r#"{"error":"not_found""#),
-        "{}",
-        program.body
-    );
+    assert_eq!(program.status, StatusCode::NOT_FOUND);
+    assert_eq!(program.headers[header::CONTENT_TYPE], "application/problem+json");
+    assert!(program.body.contains(r#""code":"not_found""#), "{}", program.body);
 }
 
 #[test]
@@ -752,6 +754,7 @@ fn gallery(fixture: &Fixture, lang: Lang, hostile: &str) -> String {
         headers: HeaderMap::new(),
         address: PEER,
         signed: None,
+        bearer: None,
         secret: Secret::new(&SystemRandom::new()).unwrap(),
         params: Vec::new(),
         token_given: false.into(),

@@ -1,7 +1,13 @@
 //! One request as a handler sees it: read, bounded, and known to come from somebody who may ask.
 
 use super::{cookies, fault::Fault, fields::Fields, secret::Secret, session::Session, words::Lang};
-use crate::{access::credentials::Peer, catalog::people::Person};
+use crate::{
+    access::{
+        authorizer::Who,
+        credentials::{Peer, token::Bearer},
+    },
+    catalog::people::Person,
+};
 use axum::{
     body::Bytes,
     http::{HeaderMap, Method},
@@ -38,8 +44,10 @@ pub struct Visit {
     pub headers: HeaderMap,
     /// Who is connected.
     pub address: IpAddr,
-    /// Who is signed in. There is always somebody unless the route is public.
+    /// Who is signed in. On pages there is always somebody unless the route is public.
     pub signed: Option<Signed>,
+    /// Whose token a program showed. On the API's routes there is always one; on pages there never is.
+    pub bearer: Option<Bearer>,
     /// Of the session, else of the guest.
     pub(super) secret: Secret,
     pub(super) params: Vec<(String, String)>,
@@ -63,7 +71,32 @@ impl Visit {
     /// # Errors
     /// When nobody is signed in.
     pub fn person(&self) -> Result<&Person, Fault> {
-        Ok(&self.signed()?.person)
+        match &self.bearer {
+            Some(bearer) => Ok(&bearer.person),
+            None => Ok(&self.signed()?.person),
+        }
+    }
+
+    /// Who asks, as the use cases take them: by a token with no more than the token's roles.
+    ///
+    /// # Errors
+    /// When nobody is signed in.
+    pub fn who(&self) -> Result<Who, Fault> {
+        match &self.bearer {
+            Some(bearer) => Ok(bearer.who()),
+            None => Ok(Who::person(self.signed()?.person.id.as_str())),
+        }
+    }
+
+    /// What holds the readings that this request opens, and ends them when it ends: the session's or the token's id.
+    ///
+    /// # Errors
+    /// When nobody is signed in.
+    pub fn holder(&self) -> Result<&str, Fault> {
+        match &self.bearer {
+            Some(bearer) => Ok(&bearer.token),
+            None => Ok(&self.signed()?.session.id),
+        }
     }
 
     /// Who asks, with their session.

@@ -27,6 +27,22 @@ impl Lang {
         Self::ALL.into_iter().find(|lang| lang.code() == code)
     }
 
+    /// The language that a program prefers, by its `Accept-Language` (RFC 9110, clause 12.5.4); Chinese where it names neither.
+    pub fn preferred(accepted: &str) -> Self {
+        let weighed = accepted.split(',').filter_map(|range| {
+            let (tag, weight) = range.split_once(';').unwrap_or((range, "q=1"));
+            let weight: f32 = weight.trim().strip_prefix("q=")?.parse().ok()?;
+            let primary = tag.trim().split('-').next()?;
+            let lang = Self::ALL.into_iter().find(|lang| {
+                let own = lang.code().split('-').next();
+                own.is_some_and(|own| own.eq_ignore_ascii_case(primary))
+            })?;
+            (weight > 0.0).then_some((lang, weight))
+        });
+        let best = weighed.reduce(|best, other| if other.1 > best.1 { other } else { best });
+        best.map(|(lang, _)| lang).unwrap_or_default()
+    }
+
     /// Its tag (BCP 47), as `<html lang>` and the cookie carry it.
     pub fn code(self) -> &'static str {
         self.of("zh-CN", "en")
@@ -73,5 +89,17 @@ mod tests {
             assert_eq!(Lang::from_code(unknown), None);
         }
         assert_eq!(Words::new("否", "no").of(Lang::En), "no");
+        for (accepted, lang) in [
+            ("", Lang::Zh),
+            ("en", Lang::En),
+            ("EN-gb;q=0.5", Lang::En),
+            ("en-US,en;q=0.9,zh-CN;q=0.8", Lang::En),
+            ("en;q=0.8, zh;q=0.9", Lang::Zh),
+            ("fr, *;q=0.1", Lang::Zh),
+            ("en;q=0", Lang::Zh),
+            ("en;q=x,;;,", Lang::Zh),
+        ] {
+            assert_eq!(Lang::preferred(accepted), lang, "{accepted}");
+        }
     }
 }

@@ -76,6 +76,22 @@ impl Zone {
         )
     }
 
+    /// `2026-07-28T15:42:07.123+08:00`, as RFC 3339 writes it.
+    pub fn rfc3339(self, time_ms: i64) -> String {
+        let at = self.0.to_datetime(timestamp(time_ms));
+        let hours = self.0.seconds() / 3600;
+        let sign = if hours < 0 { '-' } else { '+' };
+        format!(
+            "{}T{:02}:{:02}:{:02}.{:03}{sign}{:02}:00",
+            at.date(),
+            at.hour(),
+            at.minute(),
+            at.second(),
+            at.millisecond(),
+            hours.abs()
+        )
+    }
+
     /// `15:42`, for short words to a client.
     pub fn hour_minute(self, time_ms: i64) -> String {
         let at = self.0.to_datetime(timestamp(time_ms));
@@ -96,6 +112,11 @@ mod tests {
         let zone = Zone::default();
         assert_eq!(zone.date_time(0), "1970-01-01 08:00:00 +08:00");
         assert_eq!(zone.date(1_785_254_399_000), "2026-07-28");
+        assert_eq!(zone.rfc3339(1_785_224_527_040), "2026-07-28T15:42:07.040+08:00");
+        assert_eq!(
+            Zone::from_hours(-3).unwrap().rfc3339(0),
+            "1969-12-31T21:00:00.000-03:00"
+        );
         assert_eq!(
             Zone::from_hours(-3).unwrap().date_time(0),
             "1969-12-31 21:00:00 -03:00"

@@ -41,6 +41,8 @@ const MEDIA: [&str; 5] = [
 struct Office {
     vault: TestVault,
     visitors: BTreeMap<&'static str, Visitor>,
+    /// What a program of each sends in the field Authorization.
+    tokens: BTreeMap<&'static str, String>,
     original: Vec<u8>,
     evidence: String,
     receipt: String,
@@ -74,8 +76,25 @@ impl Office {
         let row = &vault.evidence()[0];
         let (evidence, receipt) = (row["id"].as_str().unwrap().to_owned(), row["receipt"].to_string());
         let visitors = PEOPLE.map(|(name, _)| (name, Visitor::signed_in(&vault, name)));
+        let tokens = PEOPLE.map(|(name, role)| {
+            let words = [
+                "token",
+                "issue",
+                name,
+                "--role",
+                role.id(),
+                "--days",
+                "1",
+                "--label",
+                "reach",
+            ];
+            let issued = vault.muniment_json(&words);
+            let token = issued["token"].as_str().unwrap();
+            (name, format!("Authorization: Bearer {token}"))
+        });
         Office {
             visitors: visitors.into(),
+            tokens: tokens.into(),
             vault,
             original,
             evidence,
@@ -110,6 +129,28 @@ impl Office {
             });
         }
         address
+    }
+
+    /// What a program asks with: a token, and a body that would do if it were permitted.
+    fn by_program(&self, route: &Route, name: &str) -> Vec<String> {
+        let mut words = vec!["-H".to_owned(), self.tokens[name].clone()];
+        if route.method != "GET" {
+            words.extend(["-X".to_owned(), route.method.to_string()]);
+        }
+        let evidence = &self.evidence;
+        let body = match route.path {
+            "/api/v1/requests" if route.method != "GET" => Some(format!(
+                "{{\"evidence\": [\"{evidence}\"], \"purpose\": \"export\", \"basis\": \"law\", \
+                 \"reason\": \"一次尝试\", \"duration_s\": 3600}}"
+            )),
+            "/api/v1/readings" => Some(format!("{{\"evidence\": \"{evidence}\", \"version\": 1}}")),
+            _ => None,
+        };
+        if let Some(body) = body {
+            let json = "Content-Type: application/json".to_owned();
+            words.extend(["-H".to_owned(), json, "--data-binary".to_owned(), body]);
+        }
+        words
     }
 
     /// Whether an answer has anything of the original in it, or of a copy made from it.
@@ -171,7 +212,16 @@ fn nobody_reads_without_a_live_grant_whatever_they_ask() {
             );
         }
         for (name, role) in PEOPLE {
-            let answer = asked(&office.visitors[name]);
+            let visitor = &office.visitors[name];
+            let answer = if route.is_api() {
+                let by_session = asked(visitor);
+                assert_eq!(by_session.status, 401, "{address}: a session is no token");
+                let words = office.by_program(&route, name);
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                visitor.ask(&address, &words)
+            } else {
+                asked(visitor)
+            };
             let said = format!("{} {address} by {role:?}: {}", route.method, answer.status);
             assert!(answer.status < 500, "{said}: {}", answer.text());
             assert!(!office.is_content(&route, &answer), "{said}: content");

@@ -5,10 +5,8 @@
 
 use crate::{
     access::{
-        ended::Ended,
         live::{Fate, Reading},
         reading::What,
-        refusal::Refusal,
         shown::{self, Shown},
     },
     catalog::inspections,
@@ -73,19 +71,8 @@ fn open(console: &Console, visit: &Visit) -> Result<Arc<Reading>, Fault> {
     let (id, holder) = (visit.param("reading")?, visit.signed()?.session.id.as_str());
     match console.room.reads.fate(id, holder) {
         Some(Fate::Open) => console.room.reads.find(id, holder).ok_or(Fault::NotFound),
-        Some(Fate::Ended(why)) => Err(over(&why)),
+        Some(Fate::Ended(why)) => Err(why.into()),
         None => Err(Fault::NotFound),
-    }
-}
-
-/// Why a reading gives nothing any more, as an answer.
-fn over(why: &Ended) -> Fault {
-    match why {
-        Ended::Damaged(what) => Fault::Damaged(what.clone()),
-        Ended::Locked => Fault::Refused(Refusal::Locked),
-        Ended::Withdrawn => Fault::Refused(Refusal::NotActive),
-        Ended::Revoked | Ended::Expired => Fault::Refused(Refusal::GrantEnded),
-        Ended::Closed | Ended::Idle | Ended::Holder | Ended::Stopped => Fault::NotFound,
     }
 }
 
