@@ -711,6 +711,7 @@ fn guest() -> Visit {
         body: axum::body::Bytes::new(),
         headers: HeaderMap::new(),
         address: PEER,
+        bearer: None,
         signed: None,
         secret: Secret::new(&SystemRandom::new()).unwrap(),
         params: Vec::new(),
