@@ -28,7 +28,7 @@ import threading
 import time
 import urllib.parse
 
-from upload import cpu_seconds, free_port, run, wait_for
+from upload import cpu_seconds, free_port, run
 
 PER_PERSON = 10
 """Readings that one person has open at one time."""
@@ -66,7 +66,7 @@ def filled(clip, out, size, index_first):
         head, tail = data, b""
     else:
         # Where the index was, its bytes are passed over, so that offsets stay what they are.
-        hole = struct.pack(">I4s", length, b"free") + bytes(length - 8)
+        hole = struct.pack(">I4s", length, b"free") + os.urandom(length - 8)
         head, tail = data[:at] + hole + data[at + length:], data[at:at + length]
     left = size - len(head) - len(tail)
     block = os.urandom(1 << 20)
@@ -95,8 +95,11 @@ class Vault:
         self.cli("user", "add", "clerk", "--role", "uploader", "--branch", "0101", "--key", f"{self.key}.pub", "--nda", "bench")
         self.log = open(folder / "server.log", "wb")
         self.process = subprocess.Popen([binary, "--config", str(config), "serve"], stdout=self.log, stderr=self.log)
-        for port in (self.port, web):
-            wait_for(port)
+        # It says where it listens when everything is up, its control socket too.
+        for _ in range(200):
+            if b"listening on" in (folder / "server.log").read_bytes():
+                break
+            time.sleep(0.05)
         self.cli("key", "unlock")
         self.web = web
 

@@ -30,3 +30,4 @@ mod requests;
 mod sandbox;
 mod scanner;
 mod second_opinion;
+mod viewing;

@@ -1,8 +1,15 @@
 //! Somebody at the console with curl: signed in by password and code, as the log knows them, with a cookie jar of their own.
 
-use super::{TestVault, command};
+use super::{TestVault, command, server::wait_for};
 use ring::hmac;
-use std::{fs, path::PathBuf, process::Command, sync::atomic::Ordering, thread, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::atomic::Ordering,
+    thread,
+    time::Duration,
+};
 
 const STEP_S: i64 = 30;
 /// Steps that an app's clock may be away.
@@ -125,21 +132,8 @@ impl Visitor {
             self.scratch.with_extension("body"),
         );
         let _ = (fs::remove_file(&head), fs::remove_file(&body));
-        let mut curl = Command::new("curl");
-        curl.args([
-            "-sS",
-            "--path-as-is",
-            "--max-time",
-            "120",
-            "-H",
-            "Expect:",
-            "--cacert",
-        ]);
-        curl.arg(&self.certificate)
-            .arg("-b")
-            .arg(&self.jar)
-            .arg("-c")
-            .arg(&self.jar);
+        let mut curl = self.curl();
+        curl.arg("-c").arg(&self.jar);
         curl.arg("-D").arg(&head).arg("-o").arg(&body).args(words);
         let ran = command::run(curl.arg(format!("{}{path}", self.console)));
         // 18: it ended before its announced length, which is what a revoked reading looks like. 55, 56: hung up on while it still sent.
@@ -151,6 +145,34 @@ impl Visitor {
             body: fs::read(&body).unwrap_or_default(),
             head,
         }
+    }
+
+    /// Begins to fetch something at `rate` bytes a second, into a file.
+    pub fn begin(&self, path: &str, rate: &str) -> Fetching {
+        let into = self.scratch.with_extension("stream");
+        let _ = fs::remove_file(&into);
+        let mut curl = self.curl();
+        curl.args(["--limit-rate", rate, "-o"]).arg(&into);
+        curl.arg(format!("{}{path}", self.console)).stderr(Stdio::null());
+        Fetching {
+            child: curl.spawn().unwrap(),
+            into,
+        }
+    }
+
+    fn curl(&self) -> Command {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-sS",
+            "--path-as-is",
+            "--max-time",
+            "120",
+            "-H",
+            "Expect:",
+            "--cacert",
+        ]);
+        curl.arg(&self.certificate).arg("-b").arg(&self.jar);
+        curl
     }
 
     /// The session's secret, as its browser keeps it.
@@ -166,6 +188,30 @@ impl Visitor {
         let page = self.get(path);
         assert_eq!(page.status, 200, "{path}: {}", page.text());
         between(&page.text(), "name=\"csrf\" value=\"", "\"").clone_into(&mut self.csrf);
+    }
+}
+
+/// Something that is being fetched.
+pub struct Fetching {
+    child: Child,
+    into: PathBuf,
+}
+
+impl Fetching {
+    /// Waits until it is under way.
+    pub fn under_way(&self) {
+        wait_for("the first bytes", || {
+            fs::metadata(&self.into)
+                .is_ok_and(|file| file.len() > 0)
+                .then_some(())
+        });
+    }
+
+    /// What came until it was over, and whether that was all that was announced.
+    pub fn end(mut self) -> (Vec<u8>, bool) {
+        let code = wait_for("the end of the stream", || self.child.try_wait().unwrap()).code();
+        assert!(matches!(code, Some(0 | 18 | 56)), "curl ended with {code:?}");
+        (fs::read(&self.into).unwrap(), code == Some(0))
     }
 }
 

@@ -9,6 +9,7 @@
   const stage = viewer.querySelector(".stage");
   const shown = stage.querySelector("video, audio, img, iframe");
   const { reading, csrf } = viewer.dataset;
+  const whole = stage.querySelector(".whole");
   let over = false;
 
   // The server's clock goes on here, whatever this computer's says.
@@ -23,7 +24,7 @@
   setInterval(tick, 1000);
 
   // What stopped is taken away from the page, and the reason stands in its place.
-  const stop = (words, detail) => {
+  const stop = (words, detail, why) => {
     if (over) return;
     over = true;
     if (shown.pause) shown.pause();
@@ -36,7 +37,12 @@
       panel.querySelector(".detail code").textContent = detail;
       panel.querySelector(".detail").hidden = false;
     }
+    if (why === "revoked" || why === "expired") {
+      panel.querySelector(".again").hidden = true;
+      panel.querySelector(".anew").hidden = false;
+    }
     stage.querySelector(".watermark").hidden = true;
+    if (whole) whole.hidden = true;
     panel.hidden = false;
     if (document.fullscreenElement) document.exitFullscreen();
   };
@@ -54,7 +60,7 @@
     if (reply.status === 403 || reply.status === 404) return stop(viewer.dataset.failed);
     if (!reply.ok) return;
     const state = await reply.json();
-    if (!state.open) stop(state.words, state.detail);
+    if (!state.open) stop(state.words, state.detail, state.why);
     else if (failed) stop(viewer.dataset.failed);
   };
   setInterval(ask, ASK_MS);
@@ -93,7 +99,6 @@
   });
 
   // Full screen is the stage's, so that the watermark stays; a film that goes there alone is brought back.
-  const whole = viewer.querySelector(".whole");
   if (whole && document.fullscreenEnabled) {
     const enter = whole.textContent;
     whole.hidden = false;

@@ -166,6 +166,7 @@ fn player(
     let now_ms = console.clock.now_ms();
     let mark = format!("{} · {}", person.name, person.id);
     let here = format!("/evidence/{}/{}/view", row.id, row.version);
+    let request = format!("/requests/new?evidence={}", row.id);
     let kind = match shown.form {
         Form::Film => "film",
         Form::Sound => "sound",
@@ -194,7 +195,6 @@ fn player(
         (title(&row.file_name, Some(&lead(lang, row))))
         div.viewer data-reading=(base) data-csrf=(visit.token()) data-now=(now_ms) data-offset=(console.zone.offset_ms())
             data-signed-out=(lang.of("会话已结束，查阅已停止；请重新登录。", "Your session is over and reading stopped; please sign in again."))
-            data-unreachable=(lang.of("无法连接服务器，正在重试……", "The server can't be reached; trying again…"))
             data-failed=(lang.of("浏览器无法继续播放此内容。", "Your browser can't go on playing this.")) {
             div class=(format!("stage {kind}")) {
                 @match shown.form {
@@ -202,7 +202,8 @@ fn player(
                         controlslist="nodownload nofullscreen noremoteplayback" src=(content) {},
                     Form::Sound => audio controls preload="metadata" disableremoteplayback controlslist="nodownload noremoteplayback" src=(content) {},
                     Form::Picture => img src=(content) alt=(row.file_name);,
-                    Form::Pages => iframe src=(content) title=(row.file_name) {},
+                    // Its own bar would offer to save and to print.
+                    Form::Pages => iframe src=(format!("{content}#toolbar=0")) title=(row.file_name) {},
                 }
                 div.watermark aria-hidden="true" {
                     @for _ in 0..WATERMARKS { span { (mark) br; span.clock { (console.zone.date_time(now_ms)) } } }
@@ -211,16 +212,15 @@ fn player(
                     h2 { (lang.of("查阅已停止", "Reading has stopped")) }
                     p.why {}
                     p.detail hidden { code {} }
-                    p { a.button href=(here) { (lang.of("重新打开", "Open it again")) } }
+                    p { a.button.again href=(here) { (lang.of("重新打开", "Open it again")) } }
+                    p { a.button.anew hidden href=(request) { (lang.of("重新申请查阅", "Request access again")) } }
                 }
-            }
-            div.actions {
                 @if shown.form != Form::Sound {
                     button.button.whole type="button" hidden
                         data-leave=(lang.of("退出全屏", "Leave full screen")) { (lang.of("全屏", "Full screen")) }
                 }
-                (back(lang, row))
             }
+            div.actions { (back(lang, row)) }
         }
         (panel(lang.of("本次查阅", "This reading"), &html! {
             p.hint { (lang.of(
