@@ -128,6 +128,13 @@ pub fn request(connection: &Connection, id: &str) -> Result<Option<Request>> {
 /// # Errors
 /// When SQLite refuses.
 pub fn requests(connection: &Connection, which: &Which, limit: usize) -> Result<Vec<Request>> {
+    let (statement, values) = requests_page(which, limit);
+    let mut query = connection.prepare_cached(&statement)?;
+    let found = query.query_map(params_from_iter(values), request_row)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+fn requests_page(which: &Which, limit: usize) -> (String, Vec<Value>) {
     let mut wanted = Wanted::of(which, "r");
     if which.open {
         wanted.and("r.state = 'pending'", []);
@@ -138,13 +145,7 @@ pub fn requests(connection: &Connection, which: &Which, limit: usize) -> Result<
     if let Some(state) = &which.state {
         wanted.and("r.state = ?", [Value::from(state.clone())]);
     }
-    let mut query = connection.prepare_cached(&format!(
-        "{REQUEST}{} ORDER BY r.leaf_index DESC LIMIT {}",
-        wanted.conditions(),
-        rows(limit)
-    ))?;
-    let found = query.query_map(params_from_iter(wanted.values), request_row)?;
-    found.map(|row| Ok(row?)).collect()
+    wanted.page(REQUEST, "r.leaf_index DESC", limit)
 }
 
 /// Undecided requests in a reach: emergencies first, then the oldest.
@@ -152,19 +153,20 @@ pub fn requests(connection: &Connection, which: &Which, limit: usize) -> Result<
 /// # Errors
 /// When SQLite refuses.
 pub fn pending(connection: &Connection, reach: Option<Reach>, limit: usize) -> Result<Vec<Request>> {
+    let (statement, values) = pending_page(reach, limit);
+    let mut query = connection.prepare_cached(&statement)?;
+    let found = query.query_map(params_from_iter(values), request_row)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+fn pending_page(reach: Option<Reach>, limit: usize) -> (String, Vec<Value>) {
     let which = Which {
         reach,
         ..Which::default()
     };
     let mut wanted = Wanted::of(&which, "r");
     wanted.and("r.state = 'pending'", []);
-    let mut query = connection.prepare_cached(&format!(
-        "{REQUEST}{} ORDER BY r.emergency DESC, r.leaf_index LIMIT {}",
-        wanted.conditions(),
-        rows(limit)
-    ))?;
-    let found = query.query_map(params_from_iter(wanted.values), request_row)?;
-    found.map(|row| Ok(row?)).collect()
+    wanted.page(REQUEST, "r.emergency DESC, r.leaf_index", limit)
 }
 
 /// Conditions of a list and what is bound to them.
@@ -207,11 +209,17 @@ impl Wanted {
         self.values.extend(values);
     }
 
-    fn conditions(&self) -> String {
-        match self.conditions.as_slice() {
+    /// The statement of one page and its parameters.
+    fn page(self, select: &str, order: &str, limit: usize) -> (String, Vec<Value>) {
+        let conditions = match self.conditions.as_slice() {
             [] => String::new(),
             conditions => format!(" WHERE {}", conditions.join(" AND ")),
-        }
+        };
+        let limit = rows(limit);
+        (
+            format!("{select}{conditions} ORDER BY {order} LIMIT {limit}"),
+            self.values,
+        )
     }
 }
 
@@ -299,10 +307,30 @@ impl Grant {
     }
 }
 
-pub(super) const GRANT: &str = "SELECT g.id, g.leaf_index, g.request, g.person, g.branch, g.approver, g.endorser, g.purpose, g.basis, \
-     g.emergency, g.granted_ms, g.expires_ms, g.revoked_ms, g.revoked_by, g.revoked_reason, r.reason, \
-     (SELECT COUNT(*) FROM access_grant_item i WHERE i.grant_id = g.id), g.revoked_index \
-     FROM access_grant g JOIN access_request r ON r.id = g.request";
+macro_rules! grant_columns {
+    () => {
+        "SELECT g.id, g.leaf_index, g.request, g.person, g.branch, g.approver, g.endorser, g.purpose, g.basis, \
+         g.emergency, g.granted_ms, g.expires_ms, g.revoked_ms, g.revoked_by, g.revoked_reason, r.reason, \
+         (SELECT COUNT(*) FROM access_grant_item i WHERE i.grant_id = g.id), g.revoked_index "
+    };
+}
+
+/// Joined in this order: whichever table is filtered, a request is looked up for a grant and not the other way round.
+pub(super) const GRANT: &str = concat!(
+    grant_columns!(),
+    "FROM access_grant g CROSS JOIN access_request r ON r.id = g.request"
+);
+/// From the record's few grants on, not from a person's many.
+const LIVE_FOR: &str = concat!(
+    grant_columns!(),
+    "FROM access_grant_item i INDEXED BY access_grant_item_evidence \
+     CROSS JOIN access_grant g ON g.id = i.grant_id CROSS JOIN access_request r ON r.id = g.request \
+     WHERE i.evidence = ?2 AND g.person = ?1 AND g.revoked_index IS NULL AND g.expires_ms > ?3 \
+     ORDER BY g.expires_ms DESC, g.id"
+);
+const LIVE_OF: &str = "SELECT DISTINCT i.evidence FROM access_grant g INDEXED BY access_grant_person \
+     CROSS JOIN access_grant_item i ON i.grant_id = g.id \
+     WHERE g.person = ?1 AND g.revoked_index IS NULL AND g.expires_ms > ?2 ORDER BY i.evidence";
 
 pub(super) fn grant_row(row: &Row<'_>) -> rusqlite::Result<Grant> {
     Ok(Grant {
@@ -343,6 +371,13 @@ pub fn grant(connection: &Connection, id: &str) -> Result<Option<Grant>> {
 /// # Errors
 /// When SQLite refuses.
 pub fn grants(connection: &Connection, which: &Which, now_ms: i64, limit: usize) -> Result<Vec<Grant>> {
+    let (statement, values) = grants_page(which, now_ms, limit);
+    let mut query = connection.prepare_cached(&statement)?;
+    let found = query.query_map(params_from_iter(values), grant_row)?;
+    found.map(|row| Ok(row?)).collect()
+}
+
+fn grants_page(which: &Which, now_ms: i64, limit: usize) -> (String, Vec<Value>) {
     let mut wanted = Wanted::of(which, "g");
     if which.open {
         wanted.and("g.revoked_index IS NULL", []);
@@ -354,13 +389,7 @@ pub fn grants(connection: &Connection, which: &Which, now_ms: i64, limit: usize)
             [Value::from(now_ms)],
         );
     }
-    let mut query = connection.prepare_cached(&format!(
-        "{GRANT}{} ORDER BY g.leaf_index DESC LIMIT {}",
-        wanted.conditions(),
-        rows(limit)
-    ))?;
-    let found = query.query_map(params_from_iter(wanted.values), grant_row)?;
-    found.map(|row| Ok(row?)).collect()
+    wanted.page(GRANT, "g.leaf_index DESC", limit)
 }
 
 /// The records that a grant covers, by evidence id.
@@ -385,11 +414,7 @@ pub fn live_grants_for(
     evidence: &str,
     now_ms: i64,
 ) -> Result<Vec<Grant>> {
-    let mut query = connection.prepare_cached(&format!(
-        "{GRANT} JOIN access_grant_item i ON i.grant_id = g.id \
-         WHERE i.evidence = ?2 AND g.person = ?1 AND g.revoked_index IS NULL AND g.expires_ms > ?3 \
-         ORDER BY g.expires_ms DESC, g.id"
-    ))?;
+    let mut query = connection.prepare_cached(LIVE_FOR)?;
     let found = query.query_map(params![person, evidence, now_ms], grant_row)?;
     found.map(|row| Ok(row?)).collect()
 }
@@ -399,10 +424,7 @@ pub fn live_grants_for(
 /// # Errors
 /// When SQLite refuses.
 pub fn live_evidence_of(connection: &Connection, person: &str, now_ms: i64) -> Result<Vec<String>> {
-    let mut query = connection.prepare_cached(
-        "SELECT DISTINCT i.evidence FROM access_grant g JOIN access_grant_item i ON i.grant_id = g.id \
-         WHERE g.person = ?1 AND g.revoked_index IS NULL AND g.expires_ms > ?2 ORDER BY i.evidence",
-    )?;
+    let mut query = connection.prepare_cached(LIVE_OF)?;
     let found = query.query_map(params![person, now_ms], |row| row.get(0))?;
     found.map(|row| Ok(row?)).collect()
 }
@@ -458,37 +480,57 @@ pub struct WhichReads {
 /// # Errors
 /// When SQLite refuses.
 pub fn reads(connection: &Connection, which: &WhichReads, limit: usize) -> Result<Vec<Read>> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, leaf_index, grant_id, person, evidence, version, part, purpose, channel, started_ms, ended_ms, bytes, \
-         ranges, watched_s FROM access_read WHERE (?1 IS NULL OR evidence = ?1) AND (?2 IS NULL OR person = ?2) \
-         AND (?3 IS NULL OR grant_id = ?3) AND leaf_index < ?4 ORDER BY leaf_index DESC LIMIT ?5",
-    )?;
-    let found = query.query_map(
-        params![
-            which.evidence,
-            which.person,
-            which.grant,
-            which.before.map_or(i64::MAX, signed),
-            rows(limit)
-        ],
-        |row| {
-            Ok(Read {
-                id: row.get(0)?,
-                leaf: row.get::<_, i64>(1)?.unsigned_abs(),
-                grant: row.get(2)?,
-                person: row.get(3)?,
-                evidence: row.get(4)?,
-                version: row.get(5)?,
-                part: row.get(6)?,
-                purpose: row.get(7)?,
-                channel: row.get(8)?,
-                started_ms: row.get(9)?,
-                ended_ms: row.get(10)?,
-                bytes: row.get(11)?,
-                ranges: row.get(12)?,
-                watched_s: row.get(13)?,
-            })
-        },
-    )?;
+    let (statement, values) = reads_page(which, limit);
+    let mut query = connection.prepare_cached(&statement)?;
+    let found = query.query_map(params_from_iter(values), read_row)?;
     found.map(|row| Ok(row?)).collect()
 }
+
+/// The rarest condition decides by which index: a record has few readings, a grant some, a person many.
+fn reads_page(which: &WhichReads, limit: usize) -> (String, Vec<Value>) {
+    let ways = [
+        ("a.evidence = ?", &which.evidence, "access_read_evidence"),
+        ("a.grant_id = ?", &which.grant, "access_read_grant"),
+        ("a.person = ?", &which.person, "access_read_person"),
+    ];
+    let (mut wanted, mut index) = (Wanted::default(), None);
+    for (condition, value, by) in ways {
+        if let Some(value) = value {
+            wanted.and(condition, [Value::from(value.clone())]);
+            index.get_or_insert(by);
+        }
+    }
+    if let Some(before) = which.before {
+        wanted.and("a.leaf_index < ?", [Value::from(signed(before))]);
+    }
+    let by = index
+        .map(|index| format!(" INDEXED BY {index}"))
+        .unwrap_or_default();
+    let select = format!("SELECT {READ_COLUMNS} FROM access_read a{by}");
+    wanted.page(&select, "a.leaf_index DESC", limit)
+}
+
+pub(super) const READ_COLUMNS: &str = "a.id, a.leaf_index, a.grant_id, a.person, a.evidence, a.version, a.part, a.purpose, a.channel, \
+     a.started_ms, a.ended_ms, a.bytes, a.ranges, a.watched_s";
+
+pub(super) fn read_row(row: &Row<'_>) -> rusqlite::Result<Read> {
+    Ok(Read {
+        id: row.get(0)?,
+        leaf: row.get::<_, i64>(1)?.unsigned_abs(),
+        grant: row.get(2)?,
+        person: row.get(3)?,
+        evidence: row.get(4)?,
+        version: row.get(5)?,
+        part: row.get(6)?,
+        purpose: row.get(7)?,
+        channel: row.get(8)?,
+        started_ms: row.get(9)?,
+        ended_ms: row.get(10)?,
+        bytes: row.get(11)?,
+        ranges: row.get(12)?,
+        watched_s: row.get(13)?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@
 
 use super::{
     Result,
-    access::{GRANT, Grant, REQUEST, Read, Request, grant_row, request_row},
+    access::{GRANT, Grant, READ_COLUMNS, REQUEST, Read, Request, grant_row, read_row, request_row},
     project::signed,
     rows,
     timeline::Entry,
@@ -435,26 +435,4 @@ pub fn readings(connection: &Connection, span: &Span) -> Result<Vec<(Read, bool)
         |row| Ok((read_row(row)?, row.get(14)?)),
     )?;
     found.map(|row| Ok(row?)).collect()
-}
-
-const READ_COLUMNS: &str = "a.id, a.leaf_index, a.grant_id, a.person, a.evidence, a.version, a.part, a.purpose, a.channel, \
-     a.started_ms, a.ended_ms, a.bytes, a.ranges, a.watched_s";
-
-fn read_row(row: &Row<'_>) -> rusqlite::Result<Read> {
-    Ok(Read {
-        id: row.get(0)?,
-        leaf: row.get::<_, i64>(1)?.unsigned_abs(),
-        grant: row.get(2)?,
-        person: row.get(3)?,
-        evidence: row.get(4)?,
-        version: row.get(5)?,
-        part: row.get(6)?,
-        purpose: row.get(7)?,
-        channel: row.get(8)?,
-        started_ms: row.get(9)?,
-        ended_ms: row.get(10)?,
-        bytes: row.get(11)?,
-        ranges: row.get(12)?,
-        watched_s: row.get(13)?,
-    })
 }

@@ -60,7 +60,8 @@ impl Allows for Policy {
         if authorizer::may_ever(person, action) {
             return Ok(());
         }
-        Err(Words::new("理由", "the reason"))
+        let why = access::refusal::Refusal::NotYourRole;
+        Err(Words::new(why.zh(), why.en()))
     }
 
     fn refused(&self, refusal: Refusal<'_>) {
@@ -361,7 +362,8 @@ fn the_policy_decides_and_refusals_are_told_once() {
 
     let refused = fixture.get("/approve", &fields);
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    assert!(refused.body.contains("理由"), "the reason stands on the page");
+    let why = access::refusal::Refusal::NotYourRole.zh();
+    assert!(refused.body.contains(why), "the reason stands on the page");
     let token = format!("csrf={}", auditor.token());
     assert_eq!(
         fixture.post("/approve", &auditor, &token).status,
