@@ -1,12 +1,13 @@
 //! The console as people meet it: a real Chromium, driven by Playwright. `head_office.py` is the walk, `tests/support/browser.py`
 //! the people. Screenshots of every page, in both languages and two widths, go to `target/screens` to be looked at.
 
-use crate::support::{TestVault, command};
+use crate::support::{AUDITOR, CLERK, TestVault, command, media, sha256};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 const RETRIEVER: &str = "chen.jing";
 const APPROVER: &str = "wang.fang";
+const CUSTOMER: &str = "000100012345";
 const PASSPHRASE: &str = "rivers run uphill in the morning";
 /// A walk waits for codes that count once each half minute.
 const WALK: Duration = Duration::from_secs(600);
@@ -25,7 +26,7 @@ fn head_office(people: &[(&str, &str)]) -> (TestVault, BTreeMap<String, String>)
         protected.to_str().unwrap(),
     ];
     vault.muniment_told(&format!("{PASSPHRASE}\n"), &words).ok();
-    for (name, role) in people {
+    for (name, role) in people.iter().filter(|(name, _)| *name != AUDITOR) {
         vault.add_user(name, &[role], None);
     }
     vault.serve_unlocked(&format!("{PASSPHRASE}\n"));
@@ -61,12 +62,71 @@ fn walk(vault: &TestVault, script: &str, facts: &Value) {
 
 #[test]
 fn head_office_finds_asks_approves_and_plays() {
-    let (vault, invitations) = head_office(&[(RETRIEVER, "retriever"), (APPROVER, "approver")]);
+    let people = [
+        (RETRIEVER, "retriever"),
+        (APPROVER, "approver"),
+        (AUDITOR, "auditor"),
+    ];
+    let (vault, invitations) = head_office(&people);
+    let film = include_bytes!("../../deploy/demo/witness.mp4").to_vec();
+    let (picture, pages) = (media::jpeg(90_000, 5), media::pdf(60_000, 6));
+    let hostile = media::jpeg(50_000, 8);
+    let name = "\"><img src=x onerror=window.pwned=1>.jpg";
+    let manifest = format!(
+        "file,size,sha256,customer,flow,doctype,seq,witness1,备注\n\"{}\",{},{},{CUSTOMER},A0098878,IDF,1,<script>window.pwned=2</script>,<b>\n",
+        name.replace('"', "\"\""),
+        hostile.len(),
+        sha256(&hostile)
+    );
+    for (name, bytes) in [
+        (format!("{CUSTOMER}_20260728_A0098876_WVID_01.mp4"), &film),
+        (format!("{CUSTOMER}_20260728_A0098876_IDF_01.jpg"), &picture),
+        (format!("{CUSTOMER}_20260728_A0098876_AGR_01.pdf"), &pages),
+        ("manifest.csv".to_owned(), &manifest.into_bytes()),
+    ] {
+        vault.upload(CLERK, &name, bytes).ok();
+    }
+    // A name that no client's command line takes.
+    let local = vault.file("hostile", &hostile);
+    let put = format!("sftp().put({:?}, '/inbox/' + {name:?})", local.to_str().unwrap());
+    vault.python(CLERK, &put).ok();
+    let rows = vault.evidence();
+    let id = |flow: &str, doctype: &str| {
+        let found = rows
+            .iter()
+            .find(|row| row["flow"] == flow && row["doctype"] == doctype);
+        found.unwrap_or_else(|| panic!("no {flow} {doctype} in {rows:?}"))["id"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let (picture_id, pages_id) = (id("A0098876", "IDF"), id("A0098876", "AGR"));
     let facts = json!({
         "retriever": RETRIEVER,
         "approver": APPROVER,
+        "auditor": AUDITOR,
         "invitations": invitations,
+        "customer": CUSTOMER,
+        "film": id("A0098876", "WVID"),
+        "hostile": id("A0098878", "IDF"),
+        "shown": { "picture": picture_id, "pages": pages_id },
+        "sha256": { &picture_id: sha256(&picture), &pages_id: sha256(&pages) },
     });
     walk(&vault, "head_office.py", &facts);
+    for kind in [
+        "access.requested",
+        "access.approved",
+        "access.revoked",
+        "access.read",
+        "access.read_ended",
+        "fixity.checked",
+    ] {
+        assert!(!vault.leaves(kind).is_empty(), "{kind}");
+    }
+    let replayed = vault.leaves("access.refused");
+    assert!(
+        replayed.iter().any(|leaf| leaf["data"]["what"] == "sign_in"),
+        "{replayed:?}"
+    );
     vault.assert_sound();
 }

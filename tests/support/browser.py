@@ -160,6 +160,14 @@ def chromium():
             browser.close()
 
 
+def until(true, limit_s=30):
+    """Waits for something in a page. Playwright's own waiting evaluates texts, which our policy forbids."""
+    ends = time.monotonic() + limit_s
+    while not true():
+        assert time.monotonic() < ends, "it never came"
+        time.sleep(0.05)
+
+
 def stage(name):
     """Says how far the walk is, for whoever reads why it failed."""
     print(f"[{time.strftime('%H:%M:%S')}] {name}", file=sys.stderr, flush=True)
