@@ -1,6 +1,6 @@
 //! Deciding: approve as asked or less of it, or decline with a reason.
 
-use super::{address, inbox::APPROVALS, one, told, who, words};
+use super::{address, inbox::APPROVALS, one, told, words};
 use crate::{
     access::{
         policy::Action,
@@ -31,7 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 fn approve(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let id = visit.param("id")?;
-    let approved = match console.room.approve_request(&who(visit)?, id, narrowing(visit)?) {
+    let approved = match console.room.approve_request(&visit.who()?, id, narrowing(visit)?) {
         Ok(approved) => approved,
         Err(error) => return again(console, visit, id, error),
     };
@@ -69,7 +69,7 @@ fn narrowing(visit: &Visit) -> Result<Narrowing, Fault> {
 fn decline(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let id = visit.param("id")?;
     let reason = visit.form.get("reason").unwrap_or_default();
-    match console.room.decline_request(&who(visit)?, id, reason) {
+    match console.room.decline_request(&visit.who()?, id, reason) {
         Ok(()) => {
             let words = Words::new("已拒绝该申请。", "The request is declined.");
             Ok(told(console, visit, APPROVALS, words))

@@ -3,7 +3,7 @@
 //! Records are named by evidence id, or found by customer and flow number in the asker's reach. What was found is shown before
 //! it is asked for: the form sends the ids that stand on the page, never a search.
 
-use super::{NEW, REQUESTS, address, told, who, words};
+use super::{NEW, REQUESTS, address, told, words};
 use crate::{
     access::{
         authorizer::Who,
@@ -56,7 +56,7 @@ struct Draft {
 }
 
 fn ask(console: &Console, visit: &Visit) -> Result<Response, Fault> {
-    let who = who(visit)?;
+    let who = visit.who()?;
     let mut ids: Vec<String> = visit.query.all("evidence").map(str::to_owned).collect();
     let mut draft = Draft::default();
     for (customer, flow) in searches(visit) {
@@ -120,7 +120,7 @@ fn found(
 }
 
 fn file(console: &Console, visit: &Visit) -> Result<Response, Fault> {
-    let who = who(visit)?;
+    let who = visit.who()?;
     let form = &visit.form;
     let mut draft = Draft {
         purpose: form.get("purpose").and_then(|id| id.parse().ok()),

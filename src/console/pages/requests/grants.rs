@@ -1,6 +1,6 @@
 //! Grants: what may be read now, until when, by whose leave; and ending one before its time.
 
-use super::{address, before, decision, one::until, parts, told, who, whose, words};
+use super::{address, before, decision, one::until, parts, told, whose, words};
 use crate::{
     access::{
         policy::Action,
@@ -48,7 +48,7 @@ pub(in crate::console::pages) fn my_grants(console: &Console, visit: &Visit) -> 
         open: true,
         ..Which::default()
     };
-    let live = console.room.grants(&who(visit)?, &which, ON_START)?;
+    let live = console.room.grants(&visit.who()?, &which, ON_START)?;
     Ok(html! {
         @if !live.rows.is_empty() {
             (panel(lang.of("我的有效授权", "My live grants"), &html! {
@@ -61,7 +61,7 @@ pub(in crate::console::pages) fn my_grants(console: &Console, visit: &Visit) -> 
 
 fn list(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let lang = visit.lang;
-    let who = who(visit)?;
+    let who = visit.who()?;
     let sees_others = console.room.scope(&who, Action::SeeGrants)?.owner().is_none();
     let is_mine = sees_others && visit.query.get("whose") == Some("mine");
     let person = is_mine.then(|| who.person.clone());
@@ -136,7 +136,7 @@ fn table(
                 (words::records(lang, &row.records, grant.items))
                 a.hint href=(address(&grant.request)) { (lang.of("查看申请", "The request")) }
             } },
-            html! { (words::purpose_name(lang, &grant.purpose)) },
+            html! { span.word { (words::purpose_name(lang, &grant.purpose)) } },
             html! { div { (until(console, visit, grant)) } },
             html! { div { (name(&grant.approver)) @if let Some(endorser) = &grant.endorser { (lang.of("、", ", ")) (name(endorser)) } } },
             html! { div {
@@ -165,7 +165,7 @@ fn revoke_form(visit: &Visit, id: &str, wrong: Option<Refusal>) -> Markup {
 fn revoke(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let id = visit.param("id")?;
     let reason = visit.form.get("reason").unwrap_or_default();
-    match console.room.revoke_grant(&who(visit)?, id, reason) {
+    match console.room.revoke_grant(&visit.who()?, id, reason) {
         Ok(()) => {
             let words = Words::new(
                 "授权已撤销，立即生效。",

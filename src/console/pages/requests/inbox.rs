@@ -1,6 +1,6 @@
 //! The inbox of an approver: what waits, emergencies first, then the oldest; approved as asked in one click.
 
-use super::{address, decision, who, words};
+use super::{address, decision, words};
 use crate::{
     access::{policy::Action, refusal::Refusal, register::Waiting},
     catalog::people::Person,
@@ -48,7 +48,7 @@ pub(in crate::console::pages) fn what_waits(console: &Console, visit: &Visit) ->
 
 fn inbox(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let lang = visit.lang;
-    let (waiting, people) = console.room.inbox(&who(visit)?)?;
+    let (waiting, people) = console.room.inbox(&visit.who()?)?;
     let (mine, others): (Vec<Waiting>, Vec<Waiting>) =
         waiting.into_iter().partition(|row| row.decides.is_ok());
     let heading = lang.of("待审批", "Approvals");

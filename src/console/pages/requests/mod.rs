@@ -12,7 +12,7 @@ pub(super) use grants::my_grants;
 pub(super) use inbox::what_waits;
 
 use crate::{
-    access::{authorizer::Who, policy::Action},
+    access::policy::Action,
     catalog::access::Which,
     console::{
         Console,
@@ -49,11 +49,6 @@ pub(in crate::console) fn routes() -> Vec<Route> {
     .concat()
 }
 
-/// Who asks, as the access desk knows them.
-fn who(visit: &Visit) -> Result<Who, Fault> {
-    Ok(Who::person(visit.person()?.id.as_str()))
-}
-
 /// On to another page, which opens with what was done.
 fn told(console: &Console, visit: &Visit, path: &str, words: Words) -> Response {
     if let Some(signed) = &visit.signed {
@@ -65,7 +60,7 @@ fn told(console: &Console, visit: &Visit, path: &str, words: Words) -> Response 
 
 fn list(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let lang = visit.lang;
-    let who = who(visit)?;
+    let who = visit.who()?;
     let sees_others = console.room.scope(&who, Action::SeeRequests)?.owner().is_none();
     let is_mine = sees_others && visit.query.get("whose") == Some("mine");
     let state = visit.query.text("state");
@@ -92,8 +87,8 @@ fn list(console: &Console, visit: &Visit) -> Result<Response, Fault> {
             html! { a href=(address(&request.id)) { (console.zone.date_time(request.requested_ms)) } },
             html! { (words::person(&listed.people, &request.person)) },
             words::records(lang, &row.records, request.items),
-            html! { (words::purpose_name(lang, &request.purpose)) },
-            html! { (words::basis_name(lang, &request.basis)) },
+            html! { span.word { (words::purpose_name(lang, &request.purpose)) } },
+            html! { span.word { (words::basis_name(lang, &request.basis)) } },
             words::request_state(lang, request),
         ]);
     }

@@ -1,6 +1,6 @@
 //! One request: what was asked, by whom and why, what became of it, and what who looks may do about it.
 
-use super::{REQUESTS, address, decision, told, who, words};
+use super::{REQUESTS, address, decision, told, words};
 use crate::{
     access::{policy::Action, refusal::Refusal, register::RequestFile},
     catalog::access::{Grant, Request},
@@ -45,7 +45,7 @@ pub(super) fn shown(
     wrong: Option<Refusal>,
 ) -> Result<Response, Fault> {
     let lang = visit.lang;
-    let file = console.room.request(&who(visit)?, id)?;
+    let file = console.room.request(&visit.who()?, id)?;
     let request = &file.request;
     let heading = lang.of("查阅申请", "Request for access");
     let body = html! {
@@ -93,7 +93,7 @@ pub(super) fn until(console: &Console, visit: &Visit, grant: &Grant) -> Markup {
     let now_ms = console.clock.now_ms();
     html! {
         (console.zone.date_time(grant.expires_ms))
-        @if grant.is_live(now_ms) { " " span.hint { (words::remaining(visit.lang, now_ms, grant.expires_ms)) } }
+        @if grant.is_live(now_ms) { " " span.hint.word { (words::remaining(visit.lang, now_ms, grant.expires_ms)) } }
     }
 }
 
@@ -179,14 +179,14 @@ fn history(console: &Console, visit: &Visit, file: &RequestFile) -> Markup {
 
 fn withdraw(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let id = visit.param("id")?;
-    console.room.withdraw_request(&who(visit)?, id)?;
+    console.room.withdraw_request(&visit.who()?, id)?;
     let words = Words::new("申请已撤回。", "The request is withdrawn.");
     Ok(told(console, visit, REQUESTS, words))
 }
 
 /// The scan as it was filed: always to be saved, never shown inside the console.
 fn scan(console: &Console, visit: &Visit) -> Result<Response, Fault> {
-    let kept = console.room.request_form(&who(visit)?, visit.param("id")?)?;
+    let kept = console.room.request_form(&visit.who()?, visit.param("id")?)?;
     let disposition = file_name::attachment(&saved_name(&kept.name, kept.media_type));
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(kept.media_type)),
