@@ -353,7 +353,7 @@ fn the_policy_decides_and_refusals_are_told_once() {
 
     let refused = fixture.get("/approve", &fields);
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
-    let why = access::refusal::Refusal::NotYourRole.zh();
+    let why = crate::access::refusal::Refusal::NotYourRole.zh();
     assert!(refused.body.contains(why), "the reason stands on the page");
     let token = format!("csrf={}", auditor.token());
     assert_eq!(
