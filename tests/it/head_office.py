@@ -134,6 +134,8 @@ with chromium() as chrome:
         approver.page.wait_for_load_state()
         retriever.go(f"/evidence/{evidence}/1/view")
         page.wait_for_load_state("networkidle")
+        # The browser's own viewer of PDFs says nothing when it has painted.
+        page.wait_for_timeout(1500)
         retriever.shot(f"view-{name}")
         retriever.go(f"/evidence/{evidence}")
         with page.expect_download() as saved:
@@ -150,7 +152,7 @@ with chromium() as chrome:
         table = auditor.context.request.get(f"{CONSOLE}{address}?format=csv")
         assert table.ok and table.body().startswith(b"\xef\xbb\xbf"), address
     checkpoint = auditor.context.request.get(CONSOLE + "/log/checkpoint")
-    auditor.go("/log")
+    auditor.shots("consistency-ask", "/log/consistency")
     auditor.page.fill("textarea", checkpoint.text())
     auditor.submit("form[action='/log/consistency']")
     expect(auditor.page.locator(".verdict.good")).to_be_visible()

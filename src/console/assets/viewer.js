@@ -9,7 +9,7 @@
   const stage = viewer.querySelector(".stage");
   const shown = stage.querySelector("video, audio, img, iframe");
   const { reading, csrf } = viewer.dataset;
-  const whole = stage.querySelector(".whole");
+  const fill = stage.querySelector(".fill");
   let over = false;
 
   // The server's clock goes on here, whatever this computer's says.
@@ -42,7 +42,7 @@
       panel.querySelector(".anew").hidden = false;
     }
     stage.querySelector(".watermark").hidden = true;
-    if (whole) whole.hidden = true;
+    if (fill) fill.hidden = true;
     panel.hidden = false;
     if (document.fullscreenElement) document.exitFullscreen();
   };
@@ -99,21 +99,21 @@
   });
 
   // Full screen is the stage's, so that the watermark stays; a film that goes there alone is brought back.
-  if (whole && document.fullscreenEnabled) {
-    const enter = whole.textContent;
-    whole.hidden = false;
-    whole.addEventListener("click", () => {
+  if (fill && document.fullscreenEnabled) {
+    const enter = fill.textContent;
+    fill.hidden = false;
+    fill.addEventListener("click", () => {
       if (document.fullscreenElement) document.exitFullscreen();
       else stage.requestFullscreen();
     });
     shown.addEventListener("dblclick", (event) => {
       event.preventDefault();
-      whole.click();
+      fill.click();
     });
     document.addEventListener("fullscreenchange", () => {
       const now = document.fullscreenElement;
       if (now && now !== stage) document.exitFullscreen();
-      whole.textContent = now === stage ? whole.dataset.leave : enter;
+      fill.textContent = now === stage ? fill.dataset.leave : enter;
     });
   }
   stage.addEventListener("contextmenu", (event) => event.preventDefault());

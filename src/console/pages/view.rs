@@ -216,7 +216,7 @@ fn player(
                     p { a.button.anew hidden href=(request) { (lang.of("重新申请查阅", "Request access again")) } }
                 }
                 @if shown.form != Form::Sound {
-                    button.button.whole type="button" hidden
+                    button.button.fill type="button" hidden
                         data-leave=(lang.of("退出全屏", "Leave full screen")) { (lang.of("全屏", "Full screen")) }
                 }
             }
