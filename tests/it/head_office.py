@@ -135,7 +135,7 @@ with chromium() as chrome:
         retriever.go(f"/evidence/{evidence}/1/view")
         page.wait_for_load_state("networkidle")
         # The browser's own viewer of PDFs says nothing when it has painted.
-        page.wait_for_timeout(1500)
+        page.wait_for_timeout(4000)
         retriever.shot(f"view-{name}")
         retriever.go(f"/evidence/{evidence}")
         with page.expect_download() as saved:
