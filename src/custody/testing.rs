@@ -209,8 +209,9 @@ impl TestVault {
         assert!(self.custody.commit(|_| Err(CommitError::Stopped)).is_err());
     }
 
-    /// Every leaf of the log so far.
+    /// Every leaf of the log so far: of everything that was answered before.
     pub(crate) fn leaves(&self) -> Vec<Leaf> {
+        self.catch_up();
         let size = self.log.published_size().unwrap();
         (0..size)
             .map(|index| serde_json::from_slice(&self.log.leaf(index).unwrap()).unwrap())
