@@ -60,7 +60,7 @@ pub(super) fn routes() -> Vec<Route> {
         me::me,
         show_document,
     ),
-    components(schemas(problem::Problem)),
+    components(schemas(problem::Problem, evidence::ReceiptForm)),
     modifiers(&Everywhere)
 )]
 struct Document;

@@ -56,16 +56,16 @@ pub(super) fn routes() -> Vec<Route> {
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
     /// Customer number.
-    #[param(max_length = 64, example = "000100012345")]
+    #[param(min_length = 1, max_length = 64, example = "000100012345")]
     customer: Option<String>,
     /// Flow number.
-    #[param(max_length = 64)]
+    #[param(min_length = 1, max_length = 64)]
     flow: Option<String>,
     /// Branch code.
-    #[param(max_length = 64)]
+    #[param(min_length = 1, max_length = 64)]
     branch: Option<String>,
     /// Code of a document type.
-    #[param(max_length = 64)]
+    #[param(min_length = 1, max_length = 64)]
     doctype: Option<String>,
     /// First business date.
     #[param(value_type = Option<String>, format = Date, example = "2026-07-01")]
@@ -74,7 +74,7 @@ pub(super) struct Search {
     #[param(value_type = Option<String>, format = Date)]
     to: Option<Date>,
     /// `sealed`, `needs_review` and what else a version can come to.
-    #[param(max_length = 64)]
+    #[param(min_length = 1, max_length = 64)]
     state: Option<String>,
     /// SHA-256 of the original in hex: all of it, or its first 8 digits and more.
     #[param(value_type = Option<String>, pattern = "^[0-9a-fA-F]{8,64}$")]
@@ -83,7 +83,7 @@ pub(super) struct Search {
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     limit: usize,
     /// `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{8}-[0-9]{1,15}$")]
     cursor: Option<(i64, u64)>,
 }
 

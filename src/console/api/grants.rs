@@ -37,7 +37,7 @@ pub(super) struct WhichGrants {
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     limit: usize,
     /// `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,15}$")]
     cursor: Option<u64>,
 }
 

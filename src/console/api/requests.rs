@@ -90,9 +90,10 @@ pub(super) struct Filing {
 #[serde(deny_unknown_fields)]
 struct SignedForm {
     /// Its file name.
+    #[schema(min_length = 1)]
     name: String,
     /// Its bytes.
-    #[schema(content_encoding = "base64")]
+    #[schema(content_encoding = "base64", pattern = "^[A-Za-z0-9+/]+={0,2}$")]
     base64: String,
 }
 
@@ -209,7 +210,7 @@ pub(super) struct WhichRequests {
     #[param(required = false, minimum = 1, maximum = 100, default = 20)]
     limit: usize,
     /// `next` of the page before.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^[0-9]{1,15}$")]
     cursor: Option<u64>,
 }
 

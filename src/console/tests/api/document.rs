@@ -148,6 +148,28 @@ fn the_document_and_the_table_of_routes_name_the_same() {
     }
 }
 
+#[test]
+fn whatever_the_document_refers_to_is_in_it() {
+    fn references<'d>(value: &'d Value, found: &mut Vec<&'d str>) {
+        match value {
+            Value::Object(fields) => {
+                found.extend(fields.get("$ref").and_then(Value::as_str));
+                fields.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let document = Document::default();
+    let mut found = Vec::new();
+    references(&document.whole, &mut found);
+    assert!(found.len() > 20);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.whole.pointer(pointer).is_some(), "{reference}");
+    }
+}
+
 /// `MUNIMENT_RENEW=1` writes it anew.
 #[test]
 fn the_file_in_the_repository_is_the_document() {
