@@ -104,6 +104,14 @@ impl Desk<'_> {
     }
 }
 
+/// With `MUNIMENT_GALLERY=DIR` pages are written there, to be looked at in a browser.
+fn keep(name: &str, lang: Lang, page: &str) {
+    if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
+        let page = page.replace("/assets/", "assets/");
+        std::fs::write(format!("{folder}/desk{name}-{}.html", lang.code()), page).unwrap();
+    }
+}
+
 /// The routes of these pages, by what they need.
 fn desk_routes() -> Vec<(Route, Action)> {
     let ours = [
@@ -208,11 +216,7 @@ fn pages_are_clean_in_both_languages() {
                 "{}",
                 route.path
             );
-            if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-                let name = route.path.replace(['/', '{', '}'], "-");
-                let page = page.replace("/assets/", "assets/");
-                std::fs::write(format!("{folder}/desk{name}-{}.html", lang.code()), page).unwrap();
-            }
+            keep(&route.path.replace(['/', '{', '}'], "-"), lang, page);
         }
     }
 }
