@@ -3,6 +3,7 @@
 //! Invariant: whoever holds a [`VaultHandle`] holds the vault's lock, so there is one sequencer at a time.
 
 pub(crate) mod console;
+pub(crate) mod live;
 pub mod serve;
 mod unlock;
 

@@ -13,6 +13,8 @@ pub enum Ended {
     Expired,
     /// The person's access was withdrawn.
     Withdrawn,
+    /// An administrator ended it: whoever that was, by id.
+    Administrator(String),
     /// The session or connection that held it is over.
     Holder,
     /// The decryption key was locked.
@@ -69,6 +71,11 @@ impl Ended {
                 "withdrawn",
                 "您的访问权限已被收回，查阅已停止。",
                 "Your access was withdrawn; reading stopped.",
+            ),
+            Ended::Administrator(_) => (
+                "administrator",
+                "系统管理员结束了本次查阅；授权有效时可以重新打开。",
+                "An administrator ended this reading; while the grant lasts you can open it again.",
             ),
             Ended::Holder => (
                 "session_over",

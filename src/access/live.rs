@@ -63,7 +63,7 @@ enum Note {
 /// What is committed when a reading ends.
 struct End {
     opened: Opened,
-    why: &'static str,
+    why: Ended,
     stretches: Stretches,
     watched_s: u64,
 }
@@ -170,15 +170,14 @@ impl Reading {
 
     /// Ends it. The first reason stays.
     fn end_as(&self, why: Ended) {
-        let word = why.id();
-        let first = self.why.set(why).is_ok();
+        let first = self.why.set(why.clone()).is_ok();
         self.ended.store(true, Ordering::Release);
         if !first {
             return;
         }
         let end = End {
             opened: self.opened.clone(),
-            why: word,
+            why,
             stretches: self
                 .stretches
                 .lock()
@@ -317,6 +316,16 @@ impl LiveReads {
         self.end_where(&|opened| opened.id == id, &Ended::Closed);
     }
 
+    /// Ends one reading on an administrator's word, by whose id; says whether it was open.
+    pub fn end_by(&self, id: &str, administrator: &str) -> bool {
+        let is_open = self.lock().contains_key(id);
+        self.end_where(
+            &|opened| opened.id == id,
+            &Ended::Administrator(administrator.to_owned()),
+        );
+        is_open
+    }
+
     /// Ends what is read under a grant.
     pub fn end_grant(&self, grant: &str) {
         self.end_where(&|opened| opened.grant == grant, &Ended::Revoked);
@@ -411,11 +420,15 @@ impl Drop for LiveReads {
 }
 
 fn draft(id: String, end: End) -> Draft {
-    let draft = Draft::new(Kind::AccessReadEnded, id, end.opened.person.as_str())
+    let actor = match &end.why {
+        Ended::Administrator(id) => id.as_str(),
+        _ => end.opened.person.as_str(),
+    };
+    let draft = Draft::new(Kind::AccessReadEnded, id, actor)
         .fact("read", end.opened.id)
         .fact("evidence", end.opened.evidence)
         .fact("version", end.opened.version)
-        .fact("why", end.why)
+        .fact("why", end.why.id())
         .fact("bytes", end.stretches.bytes())
         .fact("ranges", end.stretches.count())
         .fact("stretches", end.stretches.texts());

@@ -15,6 +15,8 @@ mod grants;
 pub mod identity_file;
 pub mod keyring;
 pub mod live;
+pub mod logins;
+pub mod people;
 pub mod policy;
 pub mod reading;
 pub mod refusal;

@@ -1,7 +1,8 @@
 //! Reading of content: on what basis, and the events that stand in the log before the first byte (D31, D32).
 
-use super::{OPERATOR, registry::plain_text};
+use super::OPERATOR;
 use crate::{
+    access::people::{PeopleError, plain_text},
     catalog::search,
     custody::sequencer::CommitError,
     domain::{
@@ -26,8 +27,8 @@ pub(super) struct Reading {
 /// A refusal, which [`refusal`] then puts into the log.
 pub(super) fn read(connection: &Connection, event: &str, reading: &Reading) -> Result<Draft, CommitError> {
     let basis: Basis = reading.basis.parse().map_err(CommitError::Refused)?;
-    let reason = plain_text(&reading.reason, "the reason (--reason)")?;
-    let requester = plain_text(&reading.requester, "the requester")?;
+    let reason = plain_text(&reading.reason, "the reason (--reason)").map_err(blank)?;
+    let requester = plain_text(&reading.requester, "the requester").map_err(blank)?;
     let versions = search::versions(connection, &reading.evidence)
         .map_err(|error| CommitError::Storage(error.to_string()))?;
     if !versions.iter().any(|row| row.version == reading.version) {
@@ -43,6 +44,10 @@ pub(super) fn read(connection: &Connection, event: &str, reading: &Reading) -> R
         .fact("basis", basis.id())
         .commit("reason", reason)
         .commit("requester", requester))
+}
+
+fn blank(error: PeopleError) -> CommitError {
+    CommitError::Refused(error.to_string())
 }
 
 /// The event of a refusal. What was asked for may be nonsense, so only an existing evidence id becomes public.

@@ -1,14 +1,15 @@
 //! The one function that does what an operator asks, whether the server runs it or a command that holds the vault.
 
 use super::{
-    AdminError, LiveSessions, OPERATOR, Request, Response,
+    AdminError, LiveSessions, OPERATOR, Request, Response, SecretText,
     access::{self, Reading},
     credentials, doctypes, inspect, keyring,
-    registry::{self, NewPerson},
 };
 use crate::{
-    access::credentials::token::NewToken,
-    catalog::people,
+    access::{
+        credentials::token::NewToken,
+        people::{By, NewPerson},
+    },
     custody::sequencer::{CommitError, Committed, Proposed},
     domain::{
         doctype::DocumentTypes,
@@ -26,14 +27,8 @@ use rusqlite::Connection;
 pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> Result<Response, AdminError> {
     match request {
         Request::BranchAdd { code, name } => {
-            let added = code.clone();
-            let done = commit(vault, move |catalogue, event| {
-                registry::branch_add(catalogue, event, &code, &name)
-            })?;
-            Ok(Response::BranchAdded {
-                code: added,
-                leaf: done.index,
-            })
+            let leaf = vault.room.add_branch(By::Operator, &code, &name)?;
+            Ok(Response::BranchAdded { code, leaf })
         }
         Request::UserAdd {
             name,
@@ -42,57 +37,50 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
             keys,
             nda,
         } => {
-            let id = event_id(vault)?;
             let person = NewPerson {
-                id: id.clone(),
                 name: name.clone(),
                 roles,
                 branch,
                 keys,
                 nda,
             };
-            let done = commit(vault, move |catalogue, event| {
-                registry::user_add(catalogue, event, &person)
-            })?;
-            let keys = done.leaf.data.get("keys").and_then(|keys| keys.as_array());
-            let keys = keys
-                .into_iter()
-                .flatten()
-                .filter_map(|key| key.as_str().map(str::to_owned))
-                .collect();
+            let added = vault.room.add_person(By::Operator, person)?;
             Ok(Response::UserAdded {
-                id,
+                id: added.id,
                 name,
-                keys,
-                leaf: done.index,
+                keys: added.keys,
+                leaf: added.leaf,
             })
         }
         Request::UserDisable { name, reason } => {
-            let asked = name.clone();
-            let done = commit(vault, move |catalogue, event| {
-                registry::user_disable(catalogue, event, &asked, reason.as_deref())
-            });
-            // Sessions end after the commit, so that none can begin between; and also when the person was disabled
-            // before, for a server that stopped between the two.
-            let disabled = vault
-                .catalogue
-                .read(|catalogue| people::by_name(catalogue, &name))?
-                .filter(|person| person.disabled_ms.is_some());
-            let sessions_ended = disabled.map_or(0, |person| sessions.kill_person(&person.id));
+            let (leaf, sessions_ended) =
+                vault
+                    .room
+                    .disable(By::Operator, sessions, &name, reason.as_deref())?;
             Ok(Response::UserDisabled {
                 name,
                 sessions_ended,
-                leaf: done?.index,
+                leaf,
             })
         }
-        Request::UserInvite { name } => credentials::invite(vault, name),
+        Request::UserInvite { name } => {
+            let invitation = vault.room.invite(By::Operator, &name)?;
+            Ok(Response::UserInvited {
+                name,
+                code: SecretText::from(invitation.code.as_str()),
+                expires_ms: invitation.expires_ms,
+                leaf: invitation.leaf,
+            })
+        }
         Request::TokenIssue {
             name,
             roles,
             days,
             label,
         } => credentials::issue_token(vault, name, NewToken { roles, days, label }),
-        Request::TokenRevoke { token } => credentials::revoke_token(vault, token),
+        Request::TokenRevoke { token } => Ok(Response::Logged {
+            leaf: vault.room.revoke_any_token(By::Operator, &token)?,
+        }),
         Request::AccessRead {
             evidence,
             version,
@@ -167,7 +155,7 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
         Request::KeyLock => keyring::lock(vault, keyring::Locked::Command),
         Request::KeyStatus => Ok(keyring::status(vault, None)),
         Request::SessionEnd { session } => {
-            if sessions.end(&session) {
+            if sessions.end(&session, OPERATOR) {
                 Ok(Response::SessionEnded { session })
             } else {
                 Err(AdminError::Refused(format!(

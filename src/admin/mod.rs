@@ -12,17 +12,23 @@ mod credentials;
 pub(crate) mod doctypes;
 mod execute;
 mod inspect;
-mod key;
 pub mod keyring;
-mod registry;
 
 pub use execute::execute;
-pub use key::KeyRefused;
 
-use crate::{catalog::CatalogueError, custody::sequencer::CommitError, domain::hex};
+use crate::{
+    access::{credentials::CredentialError, people::PeopleError},
+    catalog::CatalogueError,
+    custody::sequencer::CommitError,
+    domain::hex,
+};
 use serde::{Deserialize, Serialize};
 
-pub use crate::access::OPERATOR;
+pub use crate::access::{
+    OPERATOR,
+    logins::{LiveSession, LiveSessions, NoSessions},
+    people::{KeyFile, KeyRefused},
+};
 
 /// Something an operator asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -233,16 +239,6 @@ impl std::fmt::Debug for SecretText {
     }
 }
 
-/// The text of a public key file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct KeyFile {
-    /// What to call it, such as its file name.
-    pub name: String,
-    /// What stands in it.
-    pub text: String,
-}
-
 /// What was done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "response", rename_all = "snake_case", deny_unknown_fields)]
@@ -336,50 +332,6 @@ pub enum Response {
     },
 }
 
-/// A session that is open now.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LiveSession {
-    /// What ends it: `muniment session end`.
-    pub id: String,
-    /// `sftp` or `console`.
-    pub edge: String,
-    /// Log-in name.
-    pub name: String,
-    /// Address and port of the peer.
-    pub address: String,
-    /// When it logged in, milliseconds since 1970.
-    pub since_ms: i64,
-}
-
-/// The sessions of a running server.
-pub trait LiveSessions: Send + Sync {
-    /// All of them, oldest first.
-    fn list(&self) -> Vec<LiveSession>;
-    /// Ends one session, by its id; says whether there was one.
-    fn end(&self, id: &str) -> bool;
-    /// Ends every session of a person, by the id that the log uses, and says how many those were.
-    fn kill_person(&self, person: &str) -> usize;
-}
-
-/// For a command that holds the vault alone: no server, so no sessions.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoSessions;
-
-impl LiveSessions for NoSessions {
-    fn list(&self) -> Vec<LiveSession> {
-        Vec::new()
-    }
-
-    fn end(&self, _id: &str) -> bool {
-        false
-    }
-
-    fn kill_person(&self, _person: &str) -> usize {
-        0
-    }
-}
-
 /// Why a request wasn't done.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
@@ -402,6 +354,20 @@ impl From<CommitError> for AdminError {
         match error {
             CommitError::Refused(words) => AdminError::Refused(words),
             other => AdminError::Commit(other),
+        }
+    }
+}
+
+impl From<PeopleError> for AdminError {
+    fn from(error: PeopleError) -> Self {
+        match error {
+            PeopleError::Commit(error) => error.into(),
+            PeopleError::Catalogue(error) => error.into(),
+            PeopleError::Credential(CredentialError::Failed(words)) => {
+                AdminError::Commit(CommitError::Storage(words))
+            }
+            PeopleError::Random => AdminError::Random,
+            other => AdminError::Refused(other.to_string()),
         }
     }
 }

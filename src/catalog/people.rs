@@ -125,6 +125,19 @@ pub fn names(connection: &Connection) -> Result<HashMap<String, String>> {
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// When a person last signed in to the console, milliseconds since 1970.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn last_sign_in(connection: &Connection, person: &str) -> Result<Option<i64>> {
+    Ok(connection
+        .prepare_cached(
+            "SELECT time_ms FROM event WHERE subject = ?1 AND kind = 'user.signed_in' ORDER BY leaf_index DESC LIMIT 1",
+        )?
+        .query_row([person], |row| row.get(0))
+        .optional()?)
+}
+
 /// A person by log-in name, active or not.
 ///
 /// # Errors

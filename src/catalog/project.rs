@@ -194,6 +194,7 @@ impl Event<'_> {
     }
 
     fn user_added(&self) -> Result<()> {
+        self.actor_proved()?;
         let person = self.text("person")?;
         let branch = self.leaf.text("branch");
         let roles: Vec<Role> = self
@@ -233,10 +234,26 @@ impl Event<'_> {
         Ok(())
     }
 
+    /// With the person go their grants, tokens and invitation; none of them comes back (D34).
     fn user_disabled(&self) -> Result<()> {
+        self.actor_proved()?;
+        let (person, now_ms) = (self.text("person")?, self.leaf.time_ms);
         self.connection.execute(
             "UPDATE person SET disabled_index = ?2, disabled_ms = ?3 WHERE id = ?1 AND disabled_index IS NULL",
-            params![self.text("person")?, self.row(), self.leaf.time_ms],
+            params![person, self.row(), now_ms],
+        )?;
+        self.connection.execute(
+            "UPDATE access_grant SET revoked_index = ?2, revoked_by = ?3, revoked_ms = ?4 \
+             WHERE person = ?1 AND revoked_index IS NULL AND expires_ms > ?4",
+            params![person, self.row(), self.leaf.actor, now_ms],
+        )?;
+        self.connection.execute(
+            "UPDATE api_token SET revoked_ms = ?2 WHERE person = ?1 AND revoked_ms IS NULL",
+            params![person, now_ms],
+        )?;
+        self.connection.execute(
+            "UPDATE invitation SET closed_index = ?2 WHERE person = ?1 AND closed_index IS NULL",
+            params![person, self.row()],
         )?;
         Ok(())
     }

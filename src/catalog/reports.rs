@@ -74,6 +74,66 @@ pub fn waiting(connection: &Connection) -> Result<Vec<Waiting>> {
     rows.map(|row| Ok(row?)).collect()
 }
 
+/// How many uploads wait.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn waiting_count(connection: &Connection) -> Result<u64> {
+    count(
+        connection,
+        "SELECT COUNT(*) FROM accession WHERE state = 'received'",
+    )
+}
+
+fn count(connection: &Connection, statement: &str) -> Result<u64> {
+    Ok(connection
+        .prepare_cached(statement)?
+        .query_row([], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?)
+}
+
+/// How much there is in all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Totals {
+    /// Pieces of evidence.
+    pub evidence: u64,
+    /// Their versions.
+    pub versions: u64,
+    /// Bytes of the originals.
+    pub size_bytes: u64,
+    /// Bytes of their encrypted bodies.
+    pub stored_bytes: u64,
+    /// Bytes of the encrypted bodies of copies made from them.
+    pub derived_bytes: u64,
+}
+
+/// Counts and sizes of everything. Reads the whole of evidence.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn totals(connection: &Connection) -> Result<Totals> {
+    fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+        Ok(row.get::<_, i64>(at)?.unsigned_abs())
+    }
+    let mut totals = connection.query_row(
+        "SELECT COUNT(DISTINCT id), COUNT(*), COALESCE(SUM(size_bytes), 0), COALESCE(SUM(stored_size_bytes), 0) FROM evidence",
+        [],
+        |row| {
+            Ok(Totals {
+                evidence: number(row, 0)?,
+                versions: number(row, 1)?,
+                size_bytes: number(row, 2)?,
+                stored_bytes: number(row, 3)?,
+                derived_bytes: 0,
+            })
+        },
+    )?;
+    totals.derived_bytes = count(
+        connection,
+        "SELECT COALESCE(SUM(stored_size_bytes), 0) FROM derived",
+    )?;
+    Ok(totals)
+}
+
 /// What a branch has sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BranchTotals {

@@ -314,7 +314,9 @@ impl From<Ended> for Fault {
             Ended::Locked => Fault::Refused(Refusal::Locked),
             Ended::Withdrawn => Fault::Refused(Refusal::NotActive),
             Ended::Revoked | Ended::Expired => Fault::Refused(Refusal::GrantEnded),
-            Ended::Closed | Ended::Idle | Ended::Holder | Ended::Stopped => Fault::NotFound,
+            Ended::Closed | Ended::Idle | Ended::Administrator(_) | Ended::Holder | Ended::Stopped => {
+                Fault::NotFound
+            }
         }
     }
 }

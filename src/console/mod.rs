@@ -43,6 +43,7 @@ use crate::{
     access::{
         ReadingRoom,
         credentials::{Credentials, Ending, SignedIn},
+        logins::LiveSessions,
     },
     catalog::Catalogue,
     config::console::{ConsoleConfig, WebOrigin},
@@ -59,7 +60,7 @@ use limits::{MAX_CALLS, MAX_LARGE_BODIES};
 use next::HOME;
 use ring::rand::SecureRandom;
 use routes::Route;
-use session::{Begun, Sessions};
+use session::{Begun, Session, Sessions};
 use std::{path::PathBuf, sync::Arc};
 use stream::Streams;
 use tokio::sync::Semaphore;
@@ -85,6 +86,10 @@ pub struct Parts {
     pub room: Arc<ReadingRoom>,
     /// Witnesses whose cosignatures count.
     pub witnesses: Arc<[VerifierKey]>,
+    /// Sessions of every edge, to be seen and ended.
+    pub logins: Arc<dyn LiveSessions>,
+    /// Bytes of the store that uploads leave free.
+    pub reserve_bytes: u64,
 }
 
 /// What handlers work with.
@@ -109,6 +114,10 @@ pub struct Console {
     pub streams: Streams,
     /// Witnesses whose cosignatures count.
     pub witnesses: Arc<[VerifierKey]>,
+    /// Sessions of every edge, to be seen and ended.
+    pub logins: Arc<dyn LiveSessions>,
+    /// Bytes of the store that uploads leave free.
+    pub reserve_bytes: u64,
     /// What browsers call the console; passkeys belong to its host.
     pub origin: WebOrigin,
     /// Routes that stand in the menu, in the table's order.
@@ -134,6 +143,8 @@ impl Console {
             room: parts.room,
             streams: Streams::default(),
             witnesses: parts.witnesses,
+            logins: parts.logins,
+            reserve_bytes: parts.reserve_bytes,
             origin,
             menu: table
                 .iter()
@@ -203,13 +214,26 @@ impl Console {
         }
     }
 
-    /// Ends a session, whoever's; says whether there was one.
-    pub fn end_session(&self, id: &str, how: Ending) -> bool {
+    /// Ends a session, whoever's, on an administrator's word; says whether there was one.
+    pub fn end_session(&self, id: &str, by: &str) -> bool {
         let found = self.sessions.all().into_iter().find(|session| session.id == id);
         let ended = found.filter(|session| self.sessions.end(&session.id));
-        ended
-            .inspect(|session| self.ended(&session.person, &session.id, how))
-            .is_some()
+        ended.inspect(|session| self.ended_by(by, session)).is_some()
+    }
+
+    /// Ends every session of a person on an administrator's word, and says how many those were.
+    pub fn end_person_by(&self, person: &str, by: &str) -> usize {
+        let ended = self.sessions.end_person(person).into_iter();
+        ended.inspect(|session| self.ended_by(by, session)).count()
+    }
+
+    fn ended_by(&self, by: &str, session: &Session) {
+        let Session { id, person, .. } = session;
+        self.room.reads.end_holder(id);
+        let told = self.credentials.signed_out_by(by, person, id, Ending::Operator);
+        if let Err(error) = told {
+            tracing::error!(%error, session = id, person, "the end of a session couldn't be put on record");
+        }
     }
 
     /// Ends every session of a person, and says how many those were.

@@ -23,7 +23,8 @@ use crate::{
         event::{Kind, Leaf},
         time::Zone,
     },
-    server::console::ByPolicy,
+    server::{console::ByPolicy, live::Live},
+    ssh,
 };
 use axum::{
     body::Body,
@@ -105,7 +106,10 @@ impl Fixture {
     fn reading_in(vault: TestVault, room: Arc<ReadingRoom>, table: Vec<Route>) -> Self {
         let policy = Arc::new(Policy(Mutex::default(), ByPolicy(room.clone())));
         let config = toml::from_str("listen = \"127.0.0.1:8443\"").unwrap();
+        let live = Arc::new(Live::new(ssh::Sessions::default(), room.clone()));
         let parts = Parts {
+            logins: live.clone(),
+            reserve_bytes: 1_000_000,
             catalogue: vault.catalogue.clone(),
             allows: policy.clone(),
             clock: vault.clock.clone(),
@@ -117,6 +121,7 @@ impl Fixture {
             witnesses: [desk::witness().verifier().clone()].into(),
         };
         let console = Arc::new(Console::new(&config, ORIGIN.parse().unwrap(), parts, &table));
+        live.join(&console);
         let site = Site::new(&console, table);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -7,6 +7,9 @@ use ring::rand::SecureRandom;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// Characters of an id that are its time.
+const TIME_LENGTH: usize = 10;
+
 /// Length of an id in characters.
 pub const ID_LENGTH: usize = 26;
 
@@ -33,6 +36,16 @@ pub fn is_id(text: &str) -> bool {
     text.len() == ID_LENGTH && text.bytes().all(|byte| ALPHABET.contains(&byte)) && text.as_bytes()[0] <= b'7'
 }
 
+/// When an id was made, milliseconds since 1970; `None` for what is no id.
+pub fn made_ms(id: &str) -> Option<i64> {
+    let digits = is_id(id).then(|| id.bytes().take(TIME_LENGTH))?;
+    digits
+        .map(|digit| ALPHABET.iter().position(|known| *known == digit))
+        .try_fold(0_i64, |value, digit| {
+            Some(value * 32 + i64::try_from(digit?).ok()?)
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +60,11 @@ mod tests {
         assert!(early < late);
         assert_ne!(late, twin);
         assert!([&early, &late, &twin].into_iter().all(|id| is_id(id)));
+        assert_eq!((made_ms(&early), made_ms("x")), (Some(1_000), None));
+        assert_eq!(
+            made_ms(&new_id(&random, 1_785_224_527_123).unwrap()),
+            Some(1_785_224_527_123)
+        );
         assert!(!is_id("01ARZ3NDEKTSV4RRFFQ69G5FAV"), "upper case isn't ours");
     }
 }

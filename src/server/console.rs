@@ -6,6 +6,7 @@ use crate::{
         ReadingRoom,
         authorizer::{self, Who},
         credentials::{self, CredentialError, Credentials, refused::RefusalQueue},
+        logins::LiveSessions,
         policy::Action,
         refusal::Refusal,
     },
@@ -25,7 +26,7 @@ const ISSUER: &str = "Muniment";
 ///
 /// # Errors
 /// When there is no randomness, memory or thread for signing in.
-pub(super) fn parts(vault: &Vault) -> Result<Parts, CredentialError> {
+pub(super) fn parts(vault: &Vault, logins: Arc<dyn LiveSessions>) -> Result<Parts, CredentialError> {
     Ok(Parts {
         credentials: Arc::new(credentials(vault)?),
         catalogue: vault.catalogue.clone(),
@@ -36,6 +37,8 @@ pub(super) fn parts(vault: &Vault) -> Result<Parts, CredentialError> {
         keys: vault.layout.keys(),
         room: vault.room.clone(),
         witnesses: vault.witnesses.clone().into(),
+        logins,
+        reserve_bytes: vault.config.vault.reserve_bytes,
     })
 }
 

@@ -1,31 +1,21 @@
 //! `muniment serve`: the vault with its SSH edge and its console, until it is told to stop.
 
-use super::{VaultError, VaultHandle, console, unlock};
+use super::{VaultError, VaultHandle, console, live::Live, unlock};
 use crate::{
-    access::{
-        AccessDoorkeeper, ReadingRoom,
-        credentials::{CredentialError, Ending},
-    },
-    admin::{LiveSession, LiveSessions, control::ControlServer, execute},
+    access::{AccessDoorkeeper, ReadingRoom, credentials::CredentialError},
+    admin::{control::ControlServer, execute},
     config::{Config, SshConfig, console::WebOrigin},
     console::{Console, ConsoleError, ConsoleServer},
     crypto::Passphrase,
     ingest::Ingest,
     inspect::process::{self, WorkerSettings},
     ssh::{
-        Server, Sessions, SshSettings, StartError,
+        Server, SshSettings, StartError,
         host_keys::{self, HostKeyError},
-        session_name, session_of_name,
     },
 };
 use russh::keys::PublicKey;
-use std::{
-    io,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How often waiting uploads are looked after.
@@ -133,18 +123,20 @@ pub fn serve(
     let ended = runtime.block_on(async {
         let server = Server::start(listen, host_keys, settings, door).await?;
         let sessions = server.sessions().clone();
+        let live = Arc::new(Live::new(sessions, vault.room.clone()));
         let web = match &vault.config.console {
-            Some(config) => Some(ConsoleServer::start(config, console::parts(&vault)?).await?),
+            Some(config) => {
+                let parts = console::parts(&vault, live.clone())?;
+                Some(ConsoleServer::start(config, parts).await?)
+            }
             None => None,
         };
+        if let Some(web) = &web {
+            live.join(web.console());
+        }
         let administered = Arc::clone(&vault);
-        let live = Live {
-            ssh: sessions,
-            console: web.as_ref().map(|web| Arc::clone(web.console())),
-            room: vault.room.clone(),
-        };
         let mut control = ControlServer::start(vault.layout.root(), move |request| {
-            execute(&administered, &live, request)
+            execute(&administered, live.as_ref(), request)
         })
         .map_err(system("the control socket"))?;
         let sweeper = tokio::spawn(sweep(
@@ -245,64 +237,4 @@ fn authorities(config: &SshConfig) -> Result<Vec<PublicKey>, ServeError> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .map(|line| PublicKey::from_openssh(line).map_err(|error| failed(error.to_string())))
         .collect()
-}
-
-fn since_ms(since: SystemTime) -> i64 {
-    let elapsed = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// The sessions of both edges and the readings, as administration sees them.
-struct Live {
-    ssh: Sessions,
-    console: Option<Arc<Console>>,
-    room: Arc<ReadingRoom>,
-}
-
-impl LiveSessions for Live {
-    fn list(&self) -> Vec<LiveSession> {
-        let by_ssh = self.ssh.list().into_iter().map(|session| LiveSession {
-            id: session_name(session.id),
-            edge: "sftp".to_owned(),
-            name: session.login.user_name,
-            address: session.login.peer.to_string(),
-            since_ms: since_ms(session.since),
-        });
-        let by_console = self.console.iter().flat_map(|console| console.sessions.all());
-        let by_console = by_console.map(|session| LiveSession {
-            id: session.id,
-            edge: "console".to_owned(),
-            name: session.name,
-            address: session.address.to_string(),
-            since_ms: session.started_ms,
-        });
-        let mut sessions: Vec<LiveSession> = by_ssh.chain(by_console).collect();
-        sessions.sort_by_key(|session| session.since_ms);
-        sessions
-    }
-
-    fn end(&self, id: &str) -> bool {
-        if let Some(number) = session_of_name(id) {
-            self.room.reads.end_holder(id);
-            return self.ssh.kill(
-                number,
-                "An administrator ended this session. What you uploaded so far is kept.",
-            );
-        }
-        let console = self.console.as_ref();
-        console.is_some_and(|console| console.end_session(id, Ending::Operator))
-    }
-
-    fn kill_person(&self, person: &str) -> usize {
-        self.room.reads.end_person(person);
-        let by_ssh = self.ssh.kill_person(
-            person,
-            "Your access was withdrawn. What you uploaded so far is kept.",
-        );
-        let by_console = self
-            .console
-            .as_ref()
-            .map_or(0, |console| console.end_person(person, Ending::Operator));
-        by_ssh + by_console
-    }
 }

@@ -136,11 +136,16 @@ fn rule_of(kind: Kind) -> Rule {
         Kind::BranchAdded => rule(&[("branch", Text)], &[], &["name"]),
         Kind::UserAdded => rule(
             &[("person", Id), ("roles", Roles), ("keys", Texts)],
-            &[("branch", Text)],
+            &[
+                ("branch", Text),
+                ("totp_step", Count),
+                ("passkey", Id),
+                ("sign_count", Count),
+            ],
             &["name", "nda"],
         ),
-        Kind::UserDisabled => rule(&[("person", Id)], &[], &[]),
-        Kind::UserInvited => rule(&[("person", Id), ("expires_ms", Count)], &[], &["code_sha256"]),
+        Kind::UserDisabled => rule(&[("person", Id)], PROOF, &[]),
+        Kind::UserInvited => rule(&[("person", Id), ("expires_ms", Count)], PROOF, &["code_sha256"]),
         Kind::UserPasswordSet => rule(
             &[("person", Id), ("by", Word(&["invitation", "person", "upgrade"]))],
             PROOF,
@@ -369,6 +374,7 @@ fn rule_of(kind: Kind) -> Rule {
                         "revoked",
                         "expired",
                         "withdrawn",
+                        "administrator",
                         "session_over",
                         "locked",
                         "damaged",

@@ -23,12 +23,12 @@ impl LiveSessions for Recorded {
         }]
     }
 
-    fn end(&self, id: &str) -> bool {
+    fn end(&self, id: &str, _by: &str) -> bool {
         self.0.lock().unwrap().push(id.to_owned());
         id == "ssh-1"
     }
 
-    fn kill_person(&self, person: &str) -> usize {
+    fn kill_person(&self, person: &str, _by: &str) -> usize {
         self.0.lock().unwrap().push(person.to_owned());
         1
     }

@@ -29,7 +29,7 @@ pub mod totp;
 pub use account::Enrolment;
 pub use code::Code;
 pub use join::{Invited, Second};
-pub use proof::{Factor, Shown};
+pub use proof::{Confirmed, Factor, Shown};
 pub use sign_in::{Ending, Peer, SignedIn, Typed};
 
 use crate::{

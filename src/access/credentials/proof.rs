@@ -104,7 +104,47 @@ impl Proof {
     }
 }
 
+/// A person's factor, shown again in a session of theirs and right when it was looked at. It can be made here only; the event
+/// that rests on it uses it up.
+#[derive(Clone, Debug)]
+pub struct Confirmed {
+    person: String,
+    proof: Proof,
+}
+
+impl Confirmed {
+    /// Whose it is, by id.
+    pub fn person(&self) -> &str {
+        &self.person
+    }
+
+    /// Checks, inside the transaction that it allows something in, that nobody used it before.
+    ///
+    /// # Errors
+    /// [`CredentialError::Refused`].
+    pub(in crate::access) fn redeem(&self, connection: &Connection) -> Result<()> {
+        self.proof.redeem(connection, &self.person)
+    }
+
+    /// Says in the event what it rests on.
+    pub(in crate::access) fn facts(&self, draft: Draft) -> Draft {
+        self.proof.facts(draft)
+    }
+}
+
 impl Credentials {
+    /// Looks at a factor that a person shows again in a session, for something that another use case commits.
+    ///
+    /// # Errors
+    /// [`CredentialError::Refused`], or that there were too many mistakes.
+    pub fn confirmed(&self, person: &str, session: &str, shown: Shown<'_>) -> Result<Confirmed> {
+        let proof = self.confirm(person, session, shown)?;
+        Ok(Confirmed {
+            person: person.to_owned(),
+            proof,
+        })
+    }
+
     /// What a browser is asked for to show a passkey again; nothing when the person has none.
     ///
     /// # Errors

@@ -227,12 +227,20 @@ impl Credentials {
     /// # Errors
     /// When the log can't take it.
     pub fn signed_out(&self, person: &str, session: &str, how: Ending) -> Result<()> {
-        let (person, session) = (person.to_owned(), session.to_owned());
         let actor = match how {
-            Ending::Expired | Ending::Displaced => "system".to_owned(),
-            Ending::Operator => crate::access::OPERATOR.to_owned(),
-            _ => person.clone(),
+            Ending::Expired | Ending::Displaced => "system",
+            Ending::Operator => crate::access::OPERATOR,
+            _ => person,
         };
+        self.signed_out_by(actor, person, session, how)
+    }
+
+    /// The same, where somebody else ended it.
+    ///
+    /// # Errors
+    /// When the log can't take it.
+    pub fn signed_out_by(&self, actor: &str, person: &str, session: &str, how: Ending) -> Result<()> {
+        let [actor, person, session] = [actor, person, session].map(str::to_owned);
         self.commit(move |_, event| {
             Ok(Draft::new(Kind::UserSignedOut, event, actor)
                 .fact("person", person)

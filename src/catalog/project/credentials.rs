@@ -10,6 +10,7 @@ use rusqlite::params;
 impl Event<'_> {
     pub(super) fn user_invited(&self) -> Result<()> {
         let person = self.text("person")?;
+        self.actor_proved()?;
         self.connection
             .prepare_cached(
                 "UPDATE invitation SET closed_index = ?2 WHERE person = ?1 AND closed_index IS NULL",
@@ -170,6 +171,11 @@ impl Event<'_> {
                 self.text("person")?
             ])?;
         Ok(())
+    }
+
+    /// Whoever caused the event showed a factor for it.
+    pub(super) fn actor_proved(&self) -> Result<()> {
+        self.proved(&self.leaf.actor)
     }
 
     /// What the event rests on is used up: no code up to this time step, no lower counter, is accepted again.

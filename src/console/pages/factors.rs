@@ -235,3 +235,14 @@ pub(super) fn words(error: &CredentialError) -> Words {
         }
     }
 }
+
+/// What was wrong, said to somebody who is signed in.
+pub(super) fn wrong(error: &CredentialError) -> Words {
+    match error {
+        CredentialError::Refused => Words::new(
+            "验证码或通行密钥不正确，或者该验证码已经用过。请等待下一个验证码后重试。",
+            "The code or passkey isn't right, or the code was used before. Wait for the next code and try again.",
+        ),
+        other => words(other),
+    }
+}

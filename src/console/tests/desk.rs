@@ -15,6 +15,8 @@ use crate::{
 };
 
 mod log;
+mod office;
+mod people;
 mod reports;
 
 /// The console with its real policy. Everybody's log-in name is their role's id, and their id that after `p-`.
@@ -102,9 +104,23 @@ impl Desk<'_> {
     }
 }
 
+/// With `MUNIMENT_GALLERY=DIR` pages are written there, to be looked at in a browser.
+fn keep(name: &str, lang: Lang, page: &str) {
+    if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
+        let page = page.replace("/assets/", "assets/");
+        std::fs::write(format!("{folder}/desk{name}-{}.html", lang.code()), page).unwrap();
+    }
+}
+
 /// The routes of these pages, by what they need.
 fn desk_routes() -> Vec<(Route, Action)> {
-    let ours = [Action::SeeLog, Action::SeeReports];
+    let ours = [
+        Action::SeeLog,
+        Action::SeeReports,
+        Action::AdministerPeople,
+        Action::AdministerSessions,
+        Action::SeeCapacity,
+    ];
     let needs = |route: Route| match route.need {
         Need::May(action) if ours.contains(&action) => Some((route, action)),
         _ => None,
@@ -114,13 +130,14 @@ fn desk_routes() -> Vec<(Route, Action)> {
 
 /// A path that leads somewhere on these pages.
 fn real(route: &Route) -> String {
-    route.path.replace("{index}", "0").replace("{name}", "fixity")
+    let path = route.path.replace("{index}", "0").replace("{name}", "fixity");
+    path.replace("{id}", "p-auditor").replace("{token}", "none")
 }
 
 #[test]
 fn each_role_gets_its_pages_and_every_refusal_is_on_record() {
     let office = Office::new();
-    assert!(desk_routes().len() >= 13);
+    assert!(desk_routes().len() >= 28);
     for role in Role::ALL {
         let desk = office.visit(role.id());
         for (route, action) in desk_routes() {
@@ -132,7 +149,7 @@ fn each_role_gets_its_pages_and_every_refusal_is_on_record() {
             };
             if policy::rule(role, action) == Rule::Never {
                 assert_eq!(answer.status, StatusCode::FORBIDDEN, "{what}");
-                assert!(answer.body.contains("您的角色不包含此项权限"), "{what}");
+                assert!(answer.body.contains("您无权进行此操作"), "{what}");
             } else {
                 assert_ne!(answer.status, StatusCode::FORBIDDEN, "{what}: {}", answer.body);
                 assert_eq!(office.leaves(Kind::AccessRefused).len(), before, "{what}");
@@ -199,11 +216,7 @@ fn pages_are_clean_in_both_languages() {
                 "{}",
                 route.path
             );
-            if let Ok(folder) = std::env::var("MUNIMENT_GALLERY") {
-                let name = route.path.replace(['/', '{', '}'], "-");
-                let page = page.replace("/assets/", "assets/");
-                std::fs::write(format!("{folder}/desk{name}-{}.html", lang.code()), page).unwrap();
-            }
+            keep(&route.path.replace(['/', '{', '}'], "-"), lang, page);
         }
     }
 }

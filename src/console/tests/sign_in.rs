@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
 const PASSWORD: &str = "a lighthouse keeper's tea";
-const STEP_MS: i64 = 30_000;
+pub(super) const STEP_MS: i64 = 30_000;
 
 /// A browser: cookies, and the page it shows.
 struct Browser<'a> {
@@ -99,7 +99,7 @@ fn secret_on(page: &str) -> String {
 }
 
 impl Fixture {
-    fn invite(&self, name: &'static str) -> String {
+    pub(super) fn invite(&self, name: &'static str) -> String {
         let code = Code::invitation(&SystemRandom::new()).unwrap();
         let shown = code.grouped().to_string();
         let committed = self.vault.custody.commit(move |turn| {
@@ -120,12 +120,12 @@ impl Fixture {
         shown
     }
 
-    fn wait(&self, ms: i64) {
+    pub(super) fn wait(&self, ms: i64) {
         self.vault.clock.0.fetch_add(ms, Ordering::Relaxed);
     }
 
     /// Joins with an app and gives back its secret's text.
-    fn joined(&self, name: &'static str) -> String {
+    pub(super) fn joined(&self, name: &'static str) -> String {
         let code = self.invite(name);
         let mut browser = Browser::new(self);
         browser.get("/join");
@@ -150,7 +150,7 @@ impl Fixture {
         secret
     }
 
-    fn code(&self, secret: &str) -> String {
+    pub(super) fn code(&self, secret: &str) -> String {
         app_code(secret, self.vault.clock.0.load(Ordering::Relaxed))
     }
 

@@ -4,7 +4,6 @@ use super::*;
 use crate::{
     access::{
         authorizer::Who,
-        credentials::Ending,
         live::{MAX_READINGS_PER_HOLDER, Reading},
         reading::What,
         requests::{Approved, Narrowing, NewRequest},
@@ -599,7 +598,7 @@ fn whatever_ends_a_reading_cuts_its_stream_and_says_why() {
             assert!(!room.fixture.console.sessions.is_open(&session.id));
         }),
         ("session_over", |room, session, _, _| {
-            assert!(room.fixture.console.end_session(&session.id, Ending::Operator));
+            assert!(room.fixture.console.end_session(&session.id, "operator"));
         }),
         ("session_over", |room, _, secret, _| {
             // The person is disabled by somebody who knows no sessions; the session's next request finds it.

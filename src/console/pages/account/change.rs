@@ -9,7 +9,7 @@ use crate::{
         layout::Frame,
         page::{Weight, form, link_button, title},
         pages::{
-            factors::{Given, confirmation, grave, page_with, words},
+            factors::{Given, confirmation, grave, page_with, wrong},
             join::{app, new_password},
         },
         routes::{Need, Route, get, post},
@@ -147,15 +147,4 @@ pub(super) fn shown(
     };
     let error = wrong.map(|_| &CredentialError::Refused);
     page_with(&Frame::of(console, visit), heading, &body, error)
-}
-
-/// What was wrong, said to somebody who is signed in.
-pub(super) fn wrong(error: &CredentialError) -> Words {
-    match error {
-        CredentialError::Refused => Words::new(
-            "验证码或通行密钥不正确，或者该验证码已经用过。请等待下一个验证码后重试。",
-            "The code or passkey isn't right, or the code was used before. Wait for the next code and try again.",
-        ),
-        other => words(other),
-    }
 }

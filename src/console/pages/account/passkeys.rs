@@ -1,16 +1,13 @@
 //! Passkeys: one more, one less.
 
-use super::{
-    change::{shown, wrong},
-    changed, told,
-};
+use super::{change::shown, changed, told};
 use crate::{
     access::credentials::{CredentialError, passkey::Registration},
     console::{
         Console,
         fault::Fault,
         page::Field,
-        pages::factors::{Given, confirmation, grave, json, parsed},
+        pages::factors::{Given, confirmation, grave, json, parsed, wrong},
         routes::{Need, Route, get, post},
         visit::Visit,
         words::Words,

@@ -1,10 +1,6 @@
 //! Tokens for programs: issued with a factor, shown once, revoked without asking.
 
-use super::{
-    ACCOUNT,
-    change::{shown, wrong},
-    told,
-};
+use super::{ACCOUNT, change::shown, told};
 use crate::{
     access::credentials::{
         CredentialError,
@@ -16,7 +12,7 @@ use crate::{
         fault::Fault,
         layout::{Frame, page},
         page::{Field, Weight, checkbox, link_button, panel, title},
-        pages::factors::{Given, confirmation, grave},
+        pages::factors::{Given, confirmation, grave, wrong},
         routes::{Need, Route, get, post},
         visit::Visit,
         words::{Lang, Words},

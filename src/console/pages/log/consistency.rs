@@ -294,7 +294,7 @@ fn shown(console: &Console, visit: &Visit, given: &str, result: Option<&Markup>)
     };
     let body = html! {
         (title(heading, Some(lang.of(
-            "您在本系统之外保存的检查点，是日志没有被整体替换的唯一外部凭据。",
+            "您在本系统之外保存的检查点，能证明日志没有被整体替换。",
             "Checkpoints kept outside of this system are what shows that the log wasn't exchanged as a whole.",
         ))))
         @if let Some(result) = result { (result) }

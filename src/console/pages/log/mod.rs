@@ -75,7 +75,7 @@ fn overview(console: &Console, visit: &Visit) -> Result<Response, Fault> {
                 "粘贴以前保存的检查点，或回执的 .tlog-proof，看它是否仍是本日志的早期状态。",
                 "Paste a checkpoint that you kept, or a receipt's .tlog-proof, to see whether it still is an earlier state of this log.",
             )) }
-            div.actions { (link_button(Weight::Primary, "/log/consistency", lang.of("核对检查点", "Compare a checkpoint"))) }
+            div.actions { (link_button(Weight::Plain, "/log/consistency", lang.of("核对检查点", "Compare a checkpoint"))) }
         }))
         (panel(lang.of("离线核验", "Verify offline"), &offline(lang)))
         (panel(lang.of("最新记录", "Newest entries"), &html! {

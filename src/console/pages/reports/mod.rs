@@ -102,7 +102,10 @@ fn covered(console: &Console, lang: Lang, coverage: &Coverage) -> Markup {
     let facts = [
         (lang.of("最近一次", "The last one"), last),
         (
-            lang.of("此后封存", "Sealed since"),
+            match coverage.last {
+                Some(_) => lang.of("此后封存", "Sealed since"),
+                None => lang.of("已封存", "Sealed"),
+            },
             html! {
                 a href=(format!("{REPORTS}/{}", Subject::Unchecked.id())) {
                     (lang.of(format!("{} 个版本", coverage.sealed_since), format!("{} versions", coverage.sealed_since)))
@@ -185,8 +188,10 @@ fn screen(console: &Console, visit: &Visit, subject: Subject, made: &Report) -> 
     for name in &names {
         table = table.column(name);
     }
+    // Nobody is led to where they are refused, which would stand on record.
+    let sees_log = console.allows.may(visit.person()?, Action::SeeLog).is_ok();
     for row in &made.rows {
-        table.row(row.iter().map(|cell| shown(console, lang, cell)));
+        table.row(row.iter().map(|cell| shown(console, lang, cell, sees_log)));
     }
     let address = |query: String| format!("{REPORTS}/{}?{query}", subject.id());
     let file = address(visit.query.with("format", Some("csv")));
@@ -254,9 +259,9 @@ fn column(lang: Lang, heading: Heading) -> String {
     }
 }
 
-fn shown(console: &Console, lang: Lang, cell: &Cell) -> Markup {
+fn shown(console: &Console, lang: Lang, cell: &Cell, sees_log: bool) -> Markup {
     match cell {
-        Cell::Leaf(leaf) => html! { a href=(format!("/log/entries/{leaf}")) { (leaf) } },
+        Cell::Leaf(leaf) if sees_log => html! { a href=(format!("/log/entries/{leaf}")) { (leaf) } },
         Cell::Evidence(id) => html! { a href=(format!("/evidence/{id}")) { code { (id) } } },
         Cell::Request(id) => html! { a href=(format!("/requests/{id}")) { code { (id) } } },
         Cell::Grant(id) => html! { code { (id) } },

@@ -154,6 +154,7 @@ fn a_state_that_the_log_went_through_is_consistent_and_the_proof_says_so_to_anyb
     let same = desk.post("/log/consistency", &[("checkpoint", &kept)]);
     assert_eq!(same.status, StatusCode::OK);
     assert!(same.body.contains("一致：日志没有被改写"), "{}", same.body);
+    keep("-sound", Lang::Zh, &same.body);
     grow(&office, 300);
     let mangled = format!("\u{feff}\n {}", kept.trim_end().replace('\n', "\r\n"));
     let proof = desk.page("/log/entries/3/tlog-proof");
@@ -283,6 +284,7 @@ fn a_fork_or_a_rollback_cannot_be_missed_and_stops_the_log() {
             "{}",
             answer.body
         );
+        keep(&format!("-alarm-{ahead}"), Lang::Zh, &answer.body);
         assert!(answer.body.contains("请立即保全这份检查点"), "{}", answer.body);
         assert!(is_stopped(&office), "{said}");
         // The pages that show it go on answering.

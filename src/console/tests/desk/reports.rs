@@ -283,6 +283,13 @@ fn reports_are_paged_and_bounded_by_dates() {
 fn every_report_is_on_screen_and_as_a_file_in_both_languages() {
     let office = Office::with_evidence();
     office.fixture.vault.wait("li.na", "a-wait", "=other.mp4");
+    let request = office.ask("retriever", "监管检查 2026-17：调阅开户见证录像", true);
+    office
+        .room
+        .approve_request(&Who::person("p-approver"), &request, Narrowing::default())
+        .unwrap();
+    let refused = office.visit("retriever").get("/log");
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
     office.settle();
     let desk = office.visit("auditor");
     let list = desk.page("/reports");
@@ -290,7 +297,9 @@ fn every_report_is_on_screen_and_as_a_file_in_both_languages() {
         let path = format!("/reports/{}", subject.id());
         assert!(list.contains(&format!("href=\"{path}\"")), "{path}");
         for lang in Lang::ALL {
-            assert_eq!(desk.in_language(&path, lang).status, StatusCode::OK, "{path}");
+            let answer = desk.in_language(&path, lang);
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+            keep(&format!("-report-{}", subject.id()), lang, &answer.body);
         }
         let file = desk.page(&format!("{path}?format=csv"));
         assert!(file.starts_with('\u{feff}') && file.contains("\r\n"), "{file}");

@@ -4,12 +4,12 @@
 //! find a name free.
 
 use super::{
-    KeyFile, OPERATOR,
-    key::{self, PersonKey},
+    PeopleError,
+    key::{self, KeyFile, PersonKey},
+    storage,
 };
 use crate::{
     catalog::people,
-    custody::sequencer::CommitError,
     domain::{
         event::{Draft, Kind},
         role::{Role, RoleSet},
@@ -19,26 +19,21 @@ use rusqlite::Connection;
 use serde_json::{Map, Value};
 
 /// Characters of a branch's name or of a reference at the most.
-const MAX_TEXT: usize = 200;
+pub const MAX_TEXT: usize = 200;
 
-fn refused<T>(words: impl Into<String>) -> Result<T, CommitError> {
-    Err(CommitError::Refused(words.into()))
-}
-
-fn storage(error: impl std::fmt::Display) -> CommitError {
-    CommitError::Storage(error.to_string())
-}
+type Result<T> = std::result::Result<T, PeopleError>;
 
 /// A text for people: not blank, one line, no longer than a line can be.
-pub(super) fn plain_text<'t>(text: &'t str, what: &str) -> Result<&'t str, CommitError> {
+///
+/// # Errors
+/// What is wrong with `what`.
+pub fn plain_text<'t>(text: &'t str, what: &'static str) -> Result<&'t str> {
     let text = text.trim();
     if text.is_empty() {
-        return refused(format!("{what} is blank"));
+        return Err(PeopleError::Blank(what));
     }
     if text.chars().count() > MAX_TEXT || text.chars().any(char::is_control) {
-        return refused(format!(
-            "{what} must be one line of at most {MAX_TEXT} characters"
-        ));
+        return Err(PeopleError::Long(what));
     }
     Ok(text)
 }
@@ -47,41 +42,45 @@ pub(super) fn plain_text<'t>(text: &'t str, what: &str) -> Result<&'t str, Commi
 pub(super) fn branch_add(
     connection: &Connection,
     event: &str,
+    actor: &str,
     code: &str,
     name: &str,
-) -> Result<Draft, CommitError> {
+) -> Result<Draft> {
     if !(2..=12).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return refused(format!(
-            "'{code}' can't be a branch code: 2 to 12 letters (A-Z, a-z) and digits"
-        ));
+        return Err(PeopleError::BranchCode(code.to_owned()));
     }
     let name = plain_text(name, "the branch's name (--name)")?;
     if people::has_branch(connection, code).map_err(storage)? {
-        return refused(format!(
-            "branch {code} exists already; `muniment branch list` shows it"
-        ));
+        return Err(PeopleError::BranchTaken(code.to_owned()));
     }
-    Ok(Draft::new(Kind::BranchAdded, event, OPERATOR)
+    Ok(Draft::new(Kind::BranchAdded, event, actor)
         .fact("branch", code)
         .commit("name", name))
 }
 
 /// What is asked about a new person.
-pub(super) struct NewPerson {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) roles: Vec<String>,
-    pub(super) branch: Option<String>,
-    pub(super) keys: Vec<KeyFile>,
-    pub(super) nda: String,
+#[derive(Clone, Debug, Default)]
+pub struct NewPerson {
+    /// Log-in name.
+    pub name: String,
+    /// Role ids.
+    pub roles: Vec<String>,
+    /// Branch code, for branch roles.
+    pub branch: Option<String>,
+    /// Texts of public key files.
+    pub keys: Vec<KeyFile>,
+    /// Confidentiality agreement reference (D33).
+    pub nda: String,
 }
 
 /// The event that adds a person, and the fingerprints of their keys.
 pub(super) fn user_add(
     connection: &Connection,
     event: &str,
+    actor: &str,
+    id: &str,
     person: &NewPerson,
-) -> Result<Draft, CommitError> {
+) -> Result<Draft> {
     let name = person.name.as_str();
     let first = name
         .bytes()
@@ -89,9 +88,7 @@ pub(super) fn user_add(
         .is_some_and(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
     if !first || name.len() > 32 || !name.bytes().all(allowed) {
-        return refused(format!(
-            "'{name}' can't be a log-in name: up to 32 of a-z, 0-9, '.', '_' and '-', the first a letter or a digit"
-        ));
+        return Err(PeopleError::LoginName(name.to_owned()));
     }
     let nda = plain_text(
         &person.nda,
@@ -101,39 +98,36 @@ pub(super) fn user_add(
         .roles
         .iter()
         .map(|role| role.parse())
-        .collect::<Result<_, _>>()
-        .map_err(words)?;
-    let roles = RoleSet::new(roles, person.branch.is_some()).map_err(words)?;
+        .collect::<std::result::Result<_, _>>()?;
+    let roles = RoleSet::new(roles, person.branch.is_some())?;
     let keys = distinct_keys(&person.keys)?;
     // Everybody else works at the console, where a key is no way in.
     if keys.is_empty() && roles.has(Role::Uploader) {
-        return refused("an uploader needs at least one public key (--key FILE.pub)");
+        return Err(PeopleError::NoKey);
     }
 
     if let Some(known) = people::by_name(connection, name).map_err(storage)? {
-        return refused(match known.disabled_ms {
-            None => format!("{name} exists already; `muniment user list` shows what they may do"),
-            Some(_) => format!(
-                "{name} was somebody who is disabled, and their history stays under that name: choose another"
-            ),
+        let name = name.to_owned();
+        return Err(match known.disabled_ms {
+            None => PeopleError::NameTaken(name),
+            Some(_) => PeopleError::NameOfHistory(name),
         });
     }
     if let Some(branch) = &person.branch
         && !people::has_branch(connection, branch).map_err(storage)?
     {
-        return refused(format!(
-            "branch {branch} is unknown: `muniment branch add {branch} --name NAME` first"
-        ));
+        return Err(PeopleError::UnknownBranch(branch.clone()));
     }
     for key in &keys {
         if let Some(owner) = people::key_owner(connection, &key.fingerprint).map_err(storage)? {
             let owner = people::by_id(connection, &owner)
                 .map_err(storage)?
                 .map_or(owner, |owner| owner.name);
-            return refused(format!(
-                "key {} belongs to {owner} already: a key names one person, so {name} needs a key of their own",
-                key.fingerprint
-            ));
+            return Err(PeopleError::KeyTaken {
+                fingerprint: key.fingerprint.clone(),
+                owner,
+                name: name.to_owned(),
+            });
         }
     }
 
@@ -143,8 +137,8 @@ pub(super) fn user_add(
         .collect();
     let fingerprints: Vec<String> = keys.into_iter().map(|key| key.fingerprint).collect();
     let role_ids: Vec<&str> = roles.iter().map(Role::id).collect();
-    let draft = Draft::new(Kind::UserAdded, event, OPERATOR)
-        .fact("person", person.id.as_str())
+    let draft = Draft::new(Kind::UserAdded, event, actor)
+        .fact("person", id)
         .fact("roles", role_ids)
         .fact("keys", fingerprints)
         .commit("name", name)
@@ -156,16 +150,12 @@ pub(super) fn user_add(
     })
 }
 
-fn words(error: impl std::fmt::Display) -> CommitError {
-    CommitError::Refused(error.to_string())
-}
-
-fn distinct_keys(files: &[KeyFile]) -> Result<Vec<PersonKey>, CommitError> {
+fn distinct_keys(files: &[KeyFile]) -> Result<Vec<PersonKey>> {
     let mut keys: Vec<PersonKey> = Vec::new();
     for file in files {
-        for key in key::parse(file).map_err(words)? {
+        for key in key::parse(file)? {
             if keys.contains(&key) {
-                return refused(format!("key {} is given twice", key.fingerprint));
+                return Err(PeopleError::KeyTwice(key.fingerprint));
             }
             keys.push(key);
         }
@@ -177,18 +167,17 @@ fn distinct_keys(files: &[KeyFile]) -> Result<Vec<PersonKey>, CommitError> {
 pub(super) fn user_disable(
     connection: &Connection,
     event: &str,
+    actor: &str,
     name: &str,
     reason: Option<&str>,
-) -> Result<Draft, CommitError> {
+) -> Result<Draft> {
     let Some(person) = people::by_name(connection, name).map_err(storage)? else {
-        return refused(format!(
-            "nobody is called '{name}'; `muniment user list` shows everybody"
-        ));
+        return Err(PeopleError::Nobody(name.to_owned()));
     };
     if person.disabled_ms.is_some() {
-        return refused(format!("{name} is disabled already"));
+        return Err(PeopleError::DisabledAlready(name.to_owned()));
     }
-    let draft = Draft::new(Kind::UserDisabled, event, OPERATOR).fact("person", person.id);
+    let draft = Draft::new(Kind::UserDisabled, event, actor).fact("person", person.id);
     Ok(match reason {
         Some(reason) => draft.commit("reason", plain_text(reason, "the reason (--reason)")?),
         None => draft,

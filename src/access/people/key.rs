@@ -3,9 +3,9 @@
 //! Invariant: what is accepted is a plain public key strong enough to name a person for years; its comment, which often
 //! holds a name or a host, is not kept. A private key is refused in words that can't be overlooked.
 
-use super::KeyFile;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use russh::keys::{HashAlg, PublicKey, ssh_key::public::KeyData};
+use serde::{Deserialize, Serialize};
 
 /// Keys in one file at the most.
 const MAX_KEYS: usize = 8;
@@ -13,6 +13,16 @@ const MAX_KEYS: usize = 8;
 const MIN_RSA_BITS: u32 = 2_048;
 /// Largest RSA modulus in bits: beyond it a signature check costs the server more than it proves.
 const MAX_RSA_BITS: u32 = 16_384;
+
+/// The text of a public key file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyFile {
+    /// What to call it, such as its file name.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
 
 /// A person's public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
