@@ -82,8 +82,11 @@ pub fn content(
     let size = reading.size_bytes();
     // What is read under one reading never changes, so its id tells one representation from another.
     let tag = HeaderValue::try_from(format!("\"{}\"", reading.opened().id)).map_err(Fault::internal)?;
+    // A browser's own viewer asks for parts as an extension, another site to the session's cookie, and would be shown nothing:
+    // it gets the whole, which it takes with the page.
+    let in_parts = served.policy != ContentPolicy::Framed;
     let wanted = match visit.method {
-        Method::GET => asked(&visit.headers, &tag, size),
+        Method::GET if in_parts => asked(&visit.headers, &tag, size),
         _ => Asked::Whole,
     };
     let number = |text: String| HeaderValue::try_from(text).map_err(Fault::internal);
@@ -119,7 +122,8 @@ pub fn content(
     };
     response.extensions_mut().insert(served.policy);
     let headers = response.headers_mut();
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    let unit = HeaderValue::from_static(if in_parts { "bytes" } else { "none" });
+    headers.insert(header::ACCEPT_RANGES, unit);
     headers.insert(header::ETAG, tag);
     Ok(response)
 }

@@ -134,9 +134,9 @@ with chromium() as chrome:
         approver.page.wait_for_load_state()
         retriever.go(f"/evidence/{evidence}/1/view")
         page.wait_for_load_state("networkidle")
-        # The browser's own viewer of PDFs says nothing when it has painted.
-        page.wait_for_timeout(4000)
-        retriever.shot(f"view-{name}")
+        # The browser's own viewer of PDFs says nothing when it has painted, and shows nothing in pictures taller than the window.
+        page.wait_for_timeout(2000)
+        retriever.shot(f"view-{name}", whole=False)
         retriever.go(f"/evidence/{evidence}")
         with page.expect_download() as saved:
             page.click(f"form[action='/evidence/{evidence}/1/download'] button")

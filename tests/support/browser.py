@@ -134,8 +134,8 @@ class Person:
         else:
             self.page.reload()
 
-    def shot(self, name):
-        self.page.screenshot(path=f"{SHOTS}/{name}.png", full_page=True)
+    def shot(self, name, whole=True):
+        self.page.screenshot(path=f"{SHOTS}/{name}.png", full_page=whole)
         wide = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, f"{name} sticks out by {wide} px"
 
