@@ -196,7 +196,10 @@ fn nothing_climbs_out_breaks_in_or_is_passed_on() {
             "{said}: {text}"
         );
         assert!(
-            !text.contains("SQLITE") && !text.contains("no such column") && !text.contains("syntax error") && !text.contains("panicked"),
+            !text.contains("SQLITE")
+                && !text.contains("no such column")
+                && !text.contains("syntax error")
+                && !text.contains("panicked"),
             "{said}: {text}"
         );
         if let Some(location) = answer.field("location") {
