@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duratio
 
 const RETRIEVER: &str = "chen.jing";
 const APPROVER: &str = "wang.fang";
+const ADMIN: &str = "li.qiang";
 const CUSTOMER: &str = "000100012345";
 const PASSPHRASE: &str = "rivers run uphill in the morning";
 /// A walk waits for codes that count once each half minute.
@@ -66,6 +67,7 @@ fn head_office_finds_asks_approves_and_plays() {
         (RETRIEVER, "retriever"),
         (APPROVER, "approver"),
         (AUDITOR, "auditor"),
+        (ADMIN, "sysadmin"),
     ];
     let (vault, invitations) = head_office(&people);
     let film = include_bytes!("../../deploy/demo/witness.mp4").to_vec();
@@ -105,6 +107,7 @@ fn head_office_finds_asks_approves_and_plays() {
         "retriever": RETRIEVER,
         "approver": APPROVER,
         "auditor": AUDITOR,
+        "admin": ADMIN,
         "invitations": invitations,
         "customer": CUSTOMER,
         "film": id("A0098876", "WVID"),

@@ -162,9 +162,23 @@ with chromium() as chrome:
     auditor.shot("verified")
     auditor.shots("doctypes", "/doctypes")
 
+    stage("the administrator, who reaches no content")
+    admin = Person(chrome, FACTS["admin"])
+    admin.join(FACTS["invitations"][admin.name])
+    admin.sign_in()
+    for address in ("/people", "/branches", "/sessions", "/capacity"):
+        admin.shots(address.strip("/"), address)
+    admin.go("/people")
+    links = admin.page.eval_on_selector_all("main a[href^='/people/']", "links => links.map(l => new URL(l.href).pathname)")
+    for at, address in enumerate(dict.fromkeys(links)):
+        if at < 2:
+            admin.shots(f"person-{at}", address)
+    for address in ("/search", f"/evidence/{film}", f"/evidence/{film}/1/view", "/approvals"):
+        assert admin.status(address) in (403, 404), address
+
     stage("signing out")
-    for person in (retriever, approver, auditor):
+    for person in (retriever, approver, auditor, admin):
         person.sign_out()
         assert person.status("/search") == 303
-    for person in (retriever, approver, auditor):
+    for person in (retriever, approver, auditor, admin):
         assert not person.complaints, person.complaints
