@@ -93,7 +93,10 @@ struct SignedForm {
     #[schema(min_length = 1)]
     name: String,
     /// Its bytes.
-    #[schema(content_encoding = "base64", pattern = "^[A-Za-z0-9+/]+={0,2}$")]
+    #[schema(
+        content_encoding = "base64",
+        pattern = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$"
+    )]
     base64: String,
 }
 
