@@ -262,9 +262,10 @@ fn column(lang: Lang, heading: Heading) -> String {
 fn shown(console: &Console, lang: Lang, cell: &Cell, sees_log: bool) -> Markup {
     match cell {
         Cell::Leaf(leaf) if sees_log => html! { a href=(format!("/log/entries/{leaf}")) { (leaf) } },
-        Cell::Evidence(id) => html! { a href=(format!("/evidence/{id}")) { code { (id) } } },
-        Cell::Request(id) => html! { a href=(format!("/requests/{id}")) { code { (id) } } },
-        Cell::Grant(id) => html! { code { (id) } },
+        Cell::Evidence(id) => html! { a.whole href=(format!("/evidence/{id}")) { code { (id) } } },
+        Cell::Request(id) => html! { a.whole href=(format!("/requests/{id}")) { code { (id) } } },
+        Cell::Grant(id) => html! { code.whole { (id) } },
+        Cell::Time(_) => html! { span.whole { (cell.plain(console.zone)) } },
         Cell::Word(Word { zh, en, alerts, .. }) => {
             let said = lang.of(zh.as_str(), en.as_str());
             if *alerts {
