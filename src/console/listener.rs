@@ -7,7 +7,8 @@ use super::{
     Console, Parts,
     limits::{
         ACCEPT_PAUSE, HANDSHAKE_TIME, HEAD_TIME, MAX_BUFFER_BYTES, MAX_CONNECTIONS,
-        MAX_CONNECTIONS_PER_ADDRESS, MAX_HEAD_BYTES, MAX_HEAD_FIELDS, STALL_TIME, STOP_GRACE,
+        MAX_CONNECTIONS_PER_ADDRESS, MAX_HEAD_BYTES, MAX_HEAD_FIELDS, SEND_BUFFER_BYTES, STALL_TIME,
+        STOP_GRACE,
     },
     patient::Patient,
     routes::{Site, routes},
@@ -17,6 +18,7 @@ use super::{
 use crate::config::console::{ConsoleConfig, WebOrigin};
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt;
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -169,6 +171,8 @@ async fn serve(
 ) {
     // An error means that the peer is gone, which the handshake finds out.
     let _ = stream.set_nodelay(true);
+    // Where the system refuses it keeps its own size: a slow peer then has more under way when its reading ends.
+    let _ = sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
     let handshake = timeout(HANDSHAKE_TIME, acceptor.accept(Patient::new(stream, STALL_TIME)));
     let shaken = tokio::select! {
         shaken = handshake => shaken,

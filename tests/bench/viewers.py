@@ -244,9 +244,11 @@ class Viewer(threading.Thread):
     def play(self):
         began = time.monotonic()
         reading = self.person.views(self.evidence)
-        connection, answer, shown_from, stalled = self.person.connection(), None, None, False
+        connection, answer, shown_from, stalled = None, None, None, False
         while time.monotonic() < self.until:
             if answer is None:
+                # A kept connection may have ended meanwhile: by what the server has sent, it idles long before all is taken.
+                connection = self.person.connection()
                 answer = self.person.ask(connection, "GET", f"{reading}/content", headers={"Range": "bytes=0-"})
                 assert answer.status == 206, answer.status
             now = time.monotonic()
@@ -264,11 +266,13 @@ class Viewer(threading.Thread):
                 continue
             data = answer.read1(65536)
             if not data:
+                assert not answer.length, "the stream was cut"
                 # From the beginning again, as who looks a second time.
-                answer.close()
+                connection.close()
                 answer = None
             self.taken += len(data)
-        connection.close()
+        if connection:
+            connection.close()
         self.person.post(f"{reading}/end", {"seconds": "1"})
 
 
