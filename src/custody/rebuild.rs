@@ -116,15 +116,7 @@ pub fn rebuild(source: &Source<'_>, progress: &dyn Fn(u64, u64)) -> Result<Rebui
     let note = source.log_dir.checkpoint()?.unwrap_or_default();
 
     let draft = target.with_extension("db.rebuild");
-    for suffix in ["", "-wal", "-shm"] {
-        let path = PathBuf::from(format!("{}{suffix}", draft.display()));
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(RebuildError::Io { path, error });
-            }
-            _ => {}
-        }
-    }
+    remove_with(&draft, &["", "-wal", "-shm"])?;
     let writer = Writer::create(&draft, source.origin)?;
     let mut work = Work {
         source,
@@ -144,10 +136,26 @@ pub fn rebuild(source: &Source<'_>, progress: &dyn Fn(u64, u64)) -> Result<Rebui
         .connection
         .execute_batch("DROP TABLE found_record; PRAGMA wal_checkpoint(TRUNCATE);")?;
     drop(writer);
+    // SQLite would read what the lost catalogue left beside it into the new one.
+    remove_with(&target, &["-wal", "-shm"])?;
     fs::rename(&draft, &target)
         .and_then(|()| fs::File::open(source.layout.root())?.sync_all())
         .map_err(|error| RebuildError::Io { path: target, error })?;
     Ok(report)
+}
+
+/// Removes what is there of a database file and the files beside it.
+fn remove_with(database: &Path, suffixes: &[&str]) -> Result<(), RebuildError> {
+    for suffix in suffixes {
+        let path = PathBuf::from(format!("{}{suffix}", database.display()));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(RebuildError::Io { path, error });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 struct Work<'a> {

@@ -146,23 +146,7 @@ fn requests_grants_and_readings_come_back_from_log_and_records_row_for_row() {
     ]);
     everything(&fixture);
     let before = closed(&fixture);
-    let Fixture {
-        vault,
-        layout,
-        identity,
-        ..
-    } = &fixture;
-    let old = layout.root().join("catalog.db.old");
-    fs::rename(layout.catalog(), &old).unwrap();
-    let source = rebuild::Source {
-        layout,
-        origin: "muniment.example/test",
-        zone: vault.config.zone(),
-        log_dir: &vault.log_dir,
-        verifier: &vault.verifier,
-        identities: std::slice::from_ref(identity),
-    };
-    let Rebuilt { findings, .. } = rebuild::rebuild(&source, &|_, _| {}).unwrap();
+    let Rebuilt { findings, .. } = rebuild_of(&fixture);
     assert!(findings.is_empty(), "{findings:?}");
     assert_eq!(rows(&fixture), before);
     for (table, count) in [("access_request:", 7), ("access_grant:", 3), ("access_read:", 3)] {
@@ -177,6 +161,27 @@ fn requests_grants_and_readings_come_back_from_log_and_records_row_for_row() {
             .iter()
             .any(|row| row.starts_with("access_read:") && row.contains("2000"))
     );
+}
+
+/// The catalogue is lost, its write-ahead log isn't, and it is made again.
+pub(super) fn rebuild_of(fixture: &Fixture) -> Rebuilt {
+    let Fixture {
+        vault,
+        layout,
+        identity,
+        ..
+    } = fixture;
+    let old = layout.root().join("catalog.db.old");
+    fs::rename(layout.catalog(), &old).unwrap();
+    let source = rebuild::Source {
+        layout,
+        origin: "muniment.example/test",
+        zone: vault.config.zone(),
+        log_dir: &vault.log_dir,
+        verifier: &vault.verifier,
+        identities: std::slice::from_ref(identity),
+    };
+    rebuild::rebuild(&source, &|_, _| {}).unwrap()
 }
 
 /// The rows as the vault leaves them when its readings have ended and its files are placed.
