@@ -176,6 +176,7 @@ impl Doorkeeper for AccessDoorkeeper {
             person_id: person.id,
             user_name: person.name,
             key_fingerprint: fingerprint_sha256.to_owned(),
+            by_certificate: false,
             peer,
         })
     }
@@ -188,6 +189,7 @@ impl Doorkeeper for AccessDoorkeeper {
             person_id: person.id,
             user_name: person.name,
             key_fingerprint: given.public_key().fingerprint(HashAlg::Sha256).to_string(),
+            by_certificate: true,
             peer,
         })
     }
@@ -205,7 +207,11 @@ impl Doorkeeper for AccessDoorkeeper {
             .catalogue
             .read(|connection| people::by_id(connection, &login.person_id))
             .map_err(failed)?;
-        match person.filter(|person| person.disabled_ms.is_none()) {
+        let may_stay = |person: &Person| {
+            person.disabled_ms.is_none()
+                && (login.by_certificate || person.keys.contains(&login.key_fingerprint))
+        };
+        match person.filter(may_stay) {
             Some(person) => Ok(Box::new(self.space(login, &person, session))),
             None => Err(SpaceError::new(
                 SpaceErrorKind::PermissionDenied,

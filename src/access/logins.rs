@@ -26,6 +26,9 @@ pub trait LiveSessions: Send + Sync {
     fn end(&self, id: &str, by: &str) -> bool;
     /// Ends every session of a person, by the id that the log uses, and what they read; says how many sessions those were.
     fn kill_person(&self, person: &str, by: &str) -> usize;
+    /// Ends every SSH session that a person logged in to with this key (not those that a certificate let in), and what is
+    /// read in them; says how many sessions those were.
+    fn kill_key(&self, person: &str, fingerprint: &str) -> usize;
 }
 
 /// For a command that holds the vault alone: no server, so no sessions.
@@ -42,6 +45,10 @@ impl LiveSessions for NoSessions {
     }
 
     fn kill_person(&self, _person: &str, _by: &str) -> usize {
+        0
+    }
+
+    fn kill_key(&self, _person: &str, _fingerprint: &str) -> usize {
         0
     }
 }

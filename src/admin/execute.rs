@@ -63,6 +63,23 @@ pub fn execute(vault: &Vault, sessions: &dyn LiveSessions, request: Request) -> 
                 leaf,
             })
         }
+        Request::UserKeyAdd { name, key } => {
+            let added = vault.room.add_key(By::Operator, &name, key)?;
+            Ok(Response::UserKeyAdded {
+                name,
+                key: added.fingerprint,
+                leaf: added.leaf,
+            })
+        }
+        Request::UserKeyRevoke { name, key } => {
+            let (leaf, sessions_ended) = vault.room.revoke_key(By::Operator, sessions, &name, &key)?;
+            Ok(Response::UserKeyRevoked {
+                name,
+                key,
+                sessions_ended,
+                leaf,
+            })
+        }
         Request::UserInvite { name } => {
             let invitation = vault.room.invite(By::Operator, &name)?;
             Ok(Response::UserInvited {

@@ -61,6 +61,20 @@ pub enum Request {
         /// Why, for the record.
         reason: Option<String>,
     },
+    /// A person logs in over SSH with one more key.
+    UserKeyAdd {
+        /// Log-in name.
+        name: String,
+        /// Text of the public key file, with the name to call it in a refusal.
+        key: KeyFile,
+    },
+    /// A key lets nobody in any longer.
+    UserKeyRevoke {
+        /// Log-in name.
+        name: String,
+        /// Its fingerprint.
+        key: String,
+    },
     /// A person gets a code with which they say how they will prove who they are at the console.
     UserInvite {
         /// Log-in name.
@@ -265,6 +279,26 @@ pub enum Response {
     UserDisabled {
         /// Log-in name.
         name: String,
+        /// Live sessions that were ended.
+        sessions_ended: usize,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// A person has one more key.
+    UserKeyAdded {
+        /// Log-in name.
+        name: String,
+        /// Its fingerprint.
+        key: String,
+        /// Position of the event in the log.
+        leaf: u64,
+    },
+    /// A key lets nobody in any longer.
+    UserKeyRevoked {
+        /// Log-in name.
+        name: String,
+        /// Its fingerprint.
+        key: String,
         /// Live sessions that were ended.
         sessions_ended: usize,
         /// Position of the event in the log.

@@ -56,6 +56,8 @@ pub fn apply(
         Kind::BranchAdded => event.branch_added(),
         Kind::UserAdded => event.user_added(),
         Kind::UserDisabled => event.user_disabled(),
+        Kind::UserKeyAdded => event.user_key_added(),
+        Kind::UserKeyRevoked => event.user_key_revoked(),
         Kind::UserInvited => event.user_invited(),
         Kind::UserPasswordSet => event.user_password_set(),
         Kind::UserTotpEnrolled => event.user_totp_enrolled(),
@@ -231,6 +233,31 @@ impl Event<'_> {
                 params![fingerprint, person, key],
             )?;
         }
+        Ok(())
+    }
+
+    fn user_key_added(&self) -> Result<()> {
+        self.actor_proved()?;
+        let Some(record) = self.record else {
+            return Ok(());
+        };
+        let line = record
+            .text("line")
+            .ok_or_else(|| self.missing("its record lacks 'line'"))?;
+        self.connection.execute(
+            "INSERT INTO person_key (fingerprint, person, public_key) VALUES (?1, ?2, ?3)",
+            params![self.text("key")?, self.text("person")?, line],
+        )?;
+        Ok(())
+    }
+
+    /// The log keeps whose key it was; the table holds only what lets somebody in.
+    fn user_key_revoked(&self) -> Result<()> {
+        self.actor_proved()?;
+        self.connection.execute(
+            "DELETE FROM person_key WHERE fingerprint = ?1 AND person = ?2",
+            params![self.text("key")?, self.text("person")?],
+        )?;
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! `muniment user`
 
+mod key;
+
 use super::{
     Failure, Outcome,
     context::{Context, request},
@@ -57,6 +59,11 @@ pub(super) enum User {
         #[arg(long)]
         reason: Option<String>,
     },
+    /// Add and revoke the SSH keys of a person
+    Key {
+        #[command(subcommand)]
+        command: key::Key,
+    },
     /// List people, and how each can sign in to the console
     List,
 }
@@ -113,6 +120,7 @@ impl User {
                     other => format!("{other:?}"),
                 })?;
             }
+            User::Key { command } => command.run(context)?,
             User::List => list(context)?,
         }
         Ok(())

@@ -12,6 +12,8 @@ pub fn kind_name(kind: Kind) -> Words {
         Kind::BranchAdded => ("新增营业部", "Branch added"),
         Kind::UserAdded => ("新增人员", "Person added"),
         Kind::UserDisabled => ("停用人员", "Person disabled"),
+        Kind::UserKeyAdded => ("添加 SSH 公钥", "SSH key added"),
+        Kind::UserKeyRevoked => ("撤销 SSH 公钥", "SSH key revoked"),
         Kind::UserInvited => ("发出邀请", "Person invited"),
         Kind::UserPasswordSet => ("设置密码", "Password set"),
         Kind::UserTotpEnrolled => ("登记身份验证器", "Authenticator app enrolled"),

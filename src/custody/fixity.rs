@@ -33,6 +33,7 @@ use crate::{
 };
 use ring::digest;
 use std::{
+    collections::{BTreeMap, BTreeSet},
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
@@ -87,6 +88,7 @@ pub fn check(subject: &Subject<'_>, progress: &dyn Fn(u64, u64)) -> Report {
         },
         progress,
         size: published_size(subject.log_dir),
+        keys: BTreeMap::new(),
     };
     let log = verify_log(subject.log_dir, subject.verifier, &[], &[], &mut check);
     for finding in &log.findings {
@@ -100,6 +102,7 @@ pub fn check(subject: &Subject<'_>, progress: &dyn Fn(u64, u64)) -> Report {
     let rest = [
         check.edge_of_log(),
         check.stored_files(size),
+        check.keys_of_people(log.is_sound()),
         check.rows_without_events(),
         check.structure_of_catalogue(),
         check.extra_files(),
@@ -119,6 +122,8 @@ struct Check<'a> {
     progress: &'a dyn Fn(u64, u64),
     /// Events that the published log has.
     size: u64,
+    /// Fingerprints by person, as the log has them so far.
+    keys: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Observer for Check<'_> {
@@ -228,6 +233,10 @@ impl Check<'_> {
                 None => Ok(()),
             },
             Kind::UserAdded | Kind::UserDisabled => self.person(leaf),
+            Kind::UserKeyAdded | Kind::UserKeyRevoked => {
+                self.key(leaf);
+                Ok(())
+            }
             Kind::BranchAdded => self.branch(leaf),
             Kind::DocumentTypesPublished => self.document_types(index, leaf),
             _ => Ok(()),
@@ -441,11 +450,46 @@ impl Check<'_> {
             values.sort();
             values
         };
-        if listed("roles") != row.roles
-            || listed("keys") != row.keys
-            || leaf.text("branch") != row.branch.as_deref()
-        {
-            self.find(name, "its roles, keys or branch aren't what the log says");
+        if listed("roles") != row.roles || leaf.text("branch") != row.branch.as_deref() {
+            self.find(name, "its roles or branch aren't what the log says");
+        }
+        self.keys.insert(id, listed("keys").into_iter().collect());
+        Ok(())
+    }
+
+    fn key(&mut self, leaf: &Leaf) {
+        let (Some(person), Some(key)) = (leaf.text("person"), leaf.text("key")) else {
+            return;
+        };
+        let keys = self.keys.entry(person.to_owned()).or_default();
+        if leaf.kind == Kind::UserKeyAdded {
+            keys.insert(key.to_owned());
+        } else {
+            keys.remove(key);
+        }
+    }
+
+    /// Everybody's keys against what the whole log comes to; of a log with gaps nothing can be said. Where a key was added
+    /// or revoked since the check began, the next check compares.
+    fn keys_of_people(&mut self, is_sound: bool) -> Result<(), CatalogueError> {
+        if !is_sound {
+            return Ok(());
+        }
+        for (id, keys) in std::mem::take(&mut self.keys) {
+            let (row, events) = self.subject.catalogue.read(|connection| {
+                let row = people::by_id(connection, &id)?;
+                Ok((row, accessions::events_of(connection, &id)?))
+            })?;
+            let changed_since = events.iter().any(|(index, kind, _)| {
+                *index >= self.size && matches!(kind.as_str(), "user.key_added" | "user.key_revoked")
+            });
+            let differ = row.is_some_and(|row| !keys.iter().eq(&row.keys));
+            if differ && !changed_since {
+                self.find(
+                    format!("catalog.db person {id}"),
+                    "its keys aren't what the log says",
+                );
+            }
         }
         Ok(())
     }

@@ -447,7 +447,7 @@ impl Work<'_> {
 
 /// Whether an event changes rows with what only its record knows.
 fn needs_record(leaf: &Leaf) -> bool {
-    !leaf.commit.is_empty() || leaf.kind == Kind::DocumentTypesPublished
+    !leaf.commit.is_empty() || matches!(leaf.kind, Kind::DocumentTypesPublished | Kind::UserKeyAdded)
 }
 
 /// Whether an event still does something when its record is lost. Of a table of document types the number remains, which
@@ -457,6 +457,7 @@ fn acts_without_record(kind: Kind) -> bool {
     matches!(
         kind,
         Kind::DocumentTypesPublished
+            | Kind::UserKeyAdded
             | Kind::UserInvited
             | Kind::UserPasswordSet
             | Kind::UserTotpEnrolled

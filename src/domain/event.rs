@@ -32,6 +32,12 @@ pub enum Kind {
     /// A person lost access at once.
     #[serde(rename = "user.disabled")]
     UserDisabled,
+    /// A person logs in over SSH with one more key.
+    #[serde(rename = "user.key_added")]
+    UserKeyAdded,
+    /// One of a person's keys lets nobody in any longer.
+    #[serde(rename = "user.key_revoked")]
+    UserKeyRevoked,
     /// A person was given a one-time code, with which they say how they will prove who they are.
     #[serde(rename = "user.invited")]
     UserInvited,

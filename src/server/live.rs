@@ -91,4 +91,19 @@ impl LiveSessions for Live {
             .map_or(0, |console| console.end_person_by(person, by));
         by_ssh + by_console
     }
+
+    fn kill_key(&self, person: &str, fingerprint: &str) -> usize {
+        let theirs = self.ssh.list().into_iter().filter(|session| {
+            let login = &session.login;
+            login.person_id == person && login.key_fingerprint == fingerprint && !login.by_certificate
+        });
+        let ended = theirs.filter(|session| {
+            self.room.reads.end_holder(&session_name(session.id));
+            self.ssh.kill(
+                session.id,
+                "The key of this session was revoked. What you uploaded so far is kept.",
+            )
+        });
+        ended.count()
+    }
 }

@@ -20,6 +20,8 @@ pub struct Login {
     pub user_name: String,
     /// `SHA256:…` of the key that was proved (of the certified key, with a certificate).
     pub key_fingerprint: String,
+    /// Whether a certificate spoke for them: the key alone didn't let them in then.
+    pub by_certificate: bool,
     /// Where from.
     pub peer: SocketAddr,
 }
@@ -41,7 +43,7 @@ pub trait Doorkeeper: Send + Sync + 'static {
     fn by_certificate(&self, user: &str, certificate: &Certificate, peer: SocketAddr) -> Option<Login>;
 
     /// The tree this person sees over the session with this name. Called for each channel, so it has to refuse a person
-    /// disabled since login.
+    /// disabled since login, and a key revoked since.
     fn open_space(&self, login: &Login, session: &str) -> Result<Box<dyn FileSpace>, SpaceError>;
 
     /// A refusal, for the record. `user` is what the client claims; a client may cause many of these.

@@ -280,6 +280,7 @@ mod tests {
                 person_id: person.to_owned(),
                 user_name: person.to_owned(),
                 key_fingerprint: "SHA256:x".to_owned(),
+                by_certificate: false,
                 peer: peer(last),
             });
             admission

@@ -32,6 +32,7 @@ impl Door {
             person_id: "person-7".to_owned(),
             user_name: user.to_owned(),
             key_fingerprint: key.fingerprint(russh::keys::HashAlg::Sha256).to_string(),
+            by_certificate: false,
             peer,
         }
     }

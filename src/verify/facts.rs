@@ -145,6 +145,7 @@ fn rule_of(kind: Kind) -> Rule {
             &["name", "nda"],
         ),
         Kind::UserDisabled => rule(&[("person", Id)], PROOF, &[]),
+        Kind::UserKeyAdded | Kind::UserKeyRevoked => rule(&[("person", Id), ("key", Text)], PROOF, &[]),
         Kind::UserInvited => rule(&[("person", Id), ("expires_ms", Count)], PROOF, &["code_sha256"]),
         Kind::UserPasswordSet => rule(
             &[("person", Id), ("by", Word(&["invitation", "person", "upgrade"]))],

@@ -109,6 +109,36 @@ fn a_person_is_added_with_roles_and_keys_and_disabled_for_good() {
 }
 
 #[test]
+fn a_key_is_added_to_and_revoked_from_somebody_who_is_there() {
+    let vault = Vault::new();
+    let (one, two) = (vault.key(1), vault.key(2));
+    for (name, key) in [("li", &one), ("wang", &two)] {
+        let person = [
+            "user", "add", name, "--role", "auditor", "--nda", "NDA-8", "--key", key,
+        ];
+        vault.run(&person).ok();
+    }
+    let add = |name: &str, key: &str| vault.run(&["user", "key", "add", name, "--key", key]);
+    let three = vault.key(3);
+    let said = add("li", &three).ok().stdout;
+    let print = said.split(' ').find(|word| word.starts_with("SHA256:")).unwrap();
+    let keys = || vault.run(&["user", "list", "--json"]).ok().json()[0]["keys"].clone();
+    assert!(keys().as_array().unwrap().iter().any(|key| key == print));
+    add("li", &three).says(1, &["li has key", "already"]);
+    add("li", &two).says(1, &["belongs to wang", "key of their own"]);
+    add("nobody", &vault.key(4)).says(1, &["nobody is called"]);
+    add("li", "none.pub").says(2, &["none.pub", "can't be read"]);
+
+    let revoke = |key: &str| vault.run(&["user", "key", "revoke", "li", "--key", key]);
+    revoke("SHA256:none").says(1, &["li has no key 'SHA256:none'"]);
+    assert!(revoke(print).ok().stdout.contains("live sessions ended: 0"));
+    assert_eq!(keys().as_array().unwrap().len(), 1);
+    revoke(print).says(1, &["has no key"]);
+    vault.run(&["log", "verify"]).ok();
+    vault.run(&["fixity", "check"]).ok();
+}
+
+#[test]
 fn no_name_or_comment_stands_in_the_log_or_the_registry_in_the_clear() {
     let vault = Vault::new();
     vault

@@ -32,6 +32,11 @@ impl LiveSessions for Recorded {
         self.0.lock().unwrap().push(person.to_owned());
         1
     }
+
+    fn kill_key(&self, person: &str, fingerprint: &str) -> usize {
+        self.0.lock().unwrap().push(format!("{person} {fingerprint}"));
+        1
+    }
 }
 
 #[test]
@@ -73,6 +78,21 @@ fn a_running_server_does_what_commands_ask() {
     assert_eq!(
         vault.run(&["session", "list", "--json"]).ok().json()[0]["name"],
         "zhang.san"
+    );
+
+    // A key that is revoked ends the sessions that it opened; one that isn't theirs ends none.
+    let more = vault.key(2);
+    let key = vault
+        .run(&["user", "key", "add", "zhang.san", "--key", &more, "--json"])
+        .ok()
+        .json();
+    let print = key["key"].as_str().unwrap();
+    let revoke = ["user", "key", "revoke", "zhang.san", "--key", print, "--json"];
+    assert_eq!(vault.run(&revoke).ok().json()["sessions_ended"], 1);
+    vault.run(&revoke).says(1, &["has no key", "user list"]);
+    assert_eq!(
+        std::mem::take(&mut *sessions.0.lock().unwrap()),
+        [format!("{} {print}", added["id"].as_str().unwrap())]
     );
 
     // A refused disabling ends nobody's session; a done one ends them after the commit, and so does a repeated one.

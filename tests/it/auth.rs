@@ -1,6 +1,6 @@
 //! Ways in: plain keys of each kind, certificates, security keys; and sessions that stay through rekeying and silence.
 
-use crate::support::{BRANCH, CLERK, TestVault, command::run, media};
+use crate::support::{BRANCH, CLERK, TestVault, command::run, media, server::wait_for};
 use std::{fs, path::PathBuf, process::Command};
 
 fn keygen(words: &[&str], path: &PathBuf) {
@@ -49,6 +49,68 @@ fn each_kind_of_key() {
         let config = vault.ssh_config_with(CLERK, &format!("  {method}"));
         vault.sftp_with(&config, "ls /").fails();
     }
+}
+
+#[test]
+fn a_key_that_is_added_lets_in_and_one_that_is_revoked_is_out_at_once() {
+    let vault = TestVault::serving();
+    let other = vault.key("laptop");
+    keygen(&["-t", "ed25519"], &other);
+    let public = other.with_extension("key.pub");
+    let config = vault.ssh_config(CLERK);
+    let text = fs::read_to_string(&config).unwrap().replace(
+        &vault.key(CLERK).display().to_string(),
+        &other.display().to_string(),
+    );
+    let config = vault.home.join("laptop.config");
+    fs::write(&config, text).unwrap();
+    vault.sftp_with(&config, "ls /inbox").fails();
+    let added = vault.muniment_json(&["user", "key", "add", CLERK, "--key", public.to_str().unwrap()]);
+    vault.sftp_with(&config, "ls /inbox").ok();
+
+    // Two sessions of one person, each by a key of its own.
+    let ready = |name: &str| vault.home.join(format!("{name}.ready"));
+    let live = |name: &str, key: &PathBuf| {
+        let script = format!(
+            "r = Raw(transport(key=paramiko.Ed25519Key.from_private_key_file('{}')))\n\
+             assert r.lives()\n\
+             open('{}', 'w').close()\n\
+             begun = time.monotonic()\n\
+             try:\n\
+             \x20   while not os.path.exists('{}'):\n\
+             \x20       assert r.lives()\n\
+             \x20       time.sleep(0.05)\n\
+             \x20       assert time.monotonic() - begun < 50, 'still alive'\n\
+             \x20   print('left alone')\n\
+             except (EOFError, OSError, paramiko.SSHException):\n\
+             \x20   print('ended')",
+            key.display(),
+            ready(name).display(),
+            vault.home.join("enough").display()
+        );
+        let child = vault
+            .python_command(CLERK, &script)
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        wait_for("the session", || ready(name).exists().then_some(()));
+        child
+    };
+    let by_new = live("new", &other);
+    let by_old = live("old", &vault.key(CLERK));
+    let print = added["key"].as_str().unwrap();
+    let revoked = vault.muniment_json(&["user", "key", "revoke", CLERK, "--key", print]);
+    assert_eq!(revoked["sessions_ended"], 1, "{revoked}");
+    let said = |child: std::process::Child| {
+        let output = child.wait_with_output().unwrap();
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(said(by_new), "ended");
+    fs::write(vault.home.join("enough"), "").unwrap();
+    assert_eq!(said(by_old), "left alone");
+    vault.sftp_with(&config, "ls /inbox").fails();
+    vault.sftp(CLERK, "ls /inbox").ok();
+    vault.assert_sound();
 }
 
 #[test]

@@ -11,7 +11,7 @@ mod key;
 mod registration;
 
 pub use key::{KeyFile, KeyRefused};
-pub use registration::{MAX_TEXT, NewPerson, plain_text};
+pub use registration::{MAX_KEYS, MAX_TEXT, NewPerson, plain_text};
 
 use super::{
     OPERATOR,
@@ -121,6 +121,28 @@ pub enum PeopleError {
         /// Who would have had it.
         name: String,
     },
+    /// Their own key.
+    #[error("{name} has key {fingerprint} already")]
+    KeyTheirs {
+        /// Which key.
+        fingerprint: String,
+        /// Whose it is.
+        name: String,
+    },
+    /// More than one key where each is an event of its own.
+    #[error("the key file holds several keys: give one at a time")]
+    KeySeveral,
+    /// More keys than a person needs.
+    #[error("{0} would have more than {MAX_KEYS} keys: revoke those that aren't used")]
+    KeyLimit(String),
+    /// No such key, or not any longer.
+    #[error("{name} has no key '{fingerprint}'; `muniment user list` shows the keys that people have")]
+    NoSuchKey {
+        /// What was given for one.
+        fingerprint: String,
+        /// Who hasn't got it.
+        name: String,
+    },
     /// The name is somebody's.
     #[error("{0} exists already; `muniment user list` shows what they may do")]
     NameTaken(String),
@@ -173,6 +195,15 @@ pub struct Added {
     pub id: String,
     /// Fingerprints of their keys.
     pub keys: Vec<String>,
+    /// Position of the event.
+    pub leaf: u64,
+}
+
+/// An SSH key that was added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AddedKey {
+    /// `SHA256:…`
+    pub fingerprint: String,
     /// Position of the event.
     pub leaf: u64,
 }
@@ -277,6 +308,43 @@ impl ReadingRoom {
             logins.kill_person(&person.id, &actor)
         });
         Ok((done?.index, sessions_ended))
+    }
+
+    /// Adds an SSH key to what a person, by log-in name, has.
+    ///
+    /// # Errors
+    /// When there is nobody active of that name, or the key isn't taken or is in use.
+    pub fn add_key(&self, by: By, name: &str, key: KeyFile) -> Result<AddedKey, PeopleError> {
+        let name = name.to_owned();
+        let done = self.administer(by, true, move |turn, event, actor| {
+            registration::key_add(turn.connection, event, actor, &name, &key)
+        })?;
+        Ok(AddedKey {
+            fingerprint: done.leaf.text("key").unwrap_or_default().to_owned(),
+            leaf: done.index,
+        })
+    }
+
+    /// Revokes an SSH key of a person, by log-in name: when this returns, the SSH sessions that they logged in to with that
+    /// key have ended, and what was read in them. Their other sessions stay, also one that a certificate let in: that is the
+    /// authority's to revoke. Gives the event's position and how many sessions those were.
+    ///
+    /// # Errors
+    /// When there is nobody active of that name, or they don't have that key.
+    pub fn revoke_key(
+        &self,
+        by: By,
+        logins: &dyn LiveSessions,
+        name: &str,
+        fingerprint: &str,
+    ) -> Result<(u64, usize), PeopleError> {
+        let (of, revoked) = (name.to_owned(), fingerprint.to_owned());
+        let done = self.administer(by, true, move |turn, event, actor| {
+            registration::key_revoke(turn.connection, event, actor, &of, &revoked)
+        })?;
+        // After the commit, so that none can begin between.
+        let person = done.leaf.text("person").unwrap_or_default();
+        Ok((done.index, logins.kill_key(person, fingerprint)))
     }
 
     /// Revokes a token, whoever's, by its id or by the whole of it; what is read with it ends. Gives the event's position.

@@ -1,4 +1,4 @@
-//! Branches and people: what may be registered, and the events that do it.
+//! Branches, people and their keys: what may be registered, and the events that do it.
 //!
 //! Each function is called inside the transaction that commits its event, so that two requests at one time can't both
 //! find a name free.
@@ -9,7 +9,7 @@ use super::{
     storage,
 };
 use crate::{
-    catalog::people,
+    catalog::people::{self, Person},
     domain::{
         event::{Draft, Kind},
         role::{Role, RoleSet},
@@ -20,6 +20,9 @@ use serde_json::{Map, Value};
 
 /// Characters of a branch's name or of a reference at the most.
 pub const MAX_TEXT: usize = 200;
+
+/// Keys of a person at the most: a few machines, and a security key for each.
+pub const MAX_KEYS: usize = 16;
 
 type Result<T> = std::result::Result<T, PeopleError>;
 
@@ -101,6 +104,9 @@ pub(super) fn user_add(
         .collect::<std::result::Result<_, _>>()?;
     let roles = RoleSet::new(roles, person.branch.is_some())?;
     let keys = distinct_keys(&person.keys)?;
+    if keys.len() > MAX_KEYS {
+        return Err(PeopleError::KeyLimit(name.to_owned()));
+    }
     // Everybody else works at the console, where a key is no way in.
     if keys.is_empty() && roles.has(Role::Uploader) {
         return Err(PeopleError::NoKey);
@@ -119,16 +125,7 @@ pub(super) fn user_add(
         return Err(PeopleError::UnknownBranch(branch.clone()));
     }
     for key in &keys {
-        if let Some(owner) = people::key_owner(connection, &key.fingerprint).map_err(storage)? {
-            let owner = people::by_id(connection, &owner)
-                .map_err(storage)?
-                .map_or(owner, |owner| owner.name);
-            return Err(PeopleError::KeyTaken {
-                fingerprint: key.fingerprint.clone(),
-                owner,
-                name: name.to_owned(),
-            });
-        }
+        not_in_use(connection, key, name)?;
     }
 
     let lines: Map<String, Value> = keys
@@ -161,6 +158,76 @@ fn distinct_keys(files: &[KeyFile]) -> Result<Vec<PersonKey>> {
         }
     }
     Ok(keys)
+}
+
+/// A key names one person, also one who is disabled.
+fn not_in_use(connection: &Connection, key: &PersonKey, name: &str) -> Result<()> {
+    let Some(owner) = people::key_owner(connection, &key.fingerprint).map_err(storage)? else {
+        return Ok(());
+    };
+    let owner = people::by_id(connection, &owner)
+        .map_err(storage)?
+        .map_or(owner, |owner| owner.name);
+    let (fingerprint, name) = (key.fingerprint.clone(), name.to_owned());
+    Err(if owner == name {
+        PeopleError::KeyTheirs { fingerprint, name }
+    } else {
+        PeopleError::KeyTaken {
+            fingerprint,
+            owner,
+            name,
+        }
+    })
+}
+
+fn active(connection: &Connection, name: &str) -> Result<Person> {
+    people::by_name(connection, name)
+        .map_err(storage)?
+        .filter(|person| person.disabled_ms.is_none())
+        .ok_or_else(|| PeopleError::NobodyActive(name.to_owned()))
+}
+
+/// The event that gives a person one more key.
+pub(super) fn key_add(
+    connection: &Connection,
+    event: &str,
+    actor: &str,
+    name: &str,
+    file: &KeyFile,
+) -> Result<Draft> {
+    let mut keys = key::parse(file)?;
+    let (Some(key), true) = (keys.pop(), keys.is_empty()) else {
+        return Err(PeopleError::KeySeveral);
+    };
+    let person = active(connection, name)?;
+    not_in_use(connection, &key, name)?;
+    if person.keys.len() >= MAX_KEYS {
+        return Err(PeopleError::KeyLimit(person.name));
+    }
+    Ok(Draft::new(Kind::UserKeyAdded, event, actor)
+        .fact("person", person.id)
+        .fact("key", key.fingerprint)
+        .private("line", key.line))
+}
+
+/// The event after which a key of a person lets nobody in.
+pub(super) fn key_revoke(
+    connection: &Connection,
+    event: &str,
+    actor: &str,
+    name: &str,
+    fingerprint: &str,
+) -> Result<Draft> {
+    let person = active(connection, name)?;
+    if !person.keys.iter().any(|key| key == fingerprint) {
+        return Err(PeopleError::NoSuchKey {
+            fingerprint: fingerprint.to_owned(),
+            name: person.name,
+        });
+    }
+    Ok(Draft::new(Kind::UserKeyRevoked, event, actor)
+        .fact("person", person.id)
+        .fact("key", fingerprint))
 }
 
 /// The event that disables a person.

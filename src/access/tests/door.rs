@@ -26,16 +26,16 @@ pub(super) struct Fixture {
     pub(super) layout: Layout,
     pub(super) vault: VaultHandle,
     pub(super) identity: Identity,
-    door: AccessDoorkeeper,
+    pub(super) door: AccessDoorkeeper,
     authority: PrivateKey,
     keys: Vec<(&'static str, PrivateKey)>,
 }
 
-fn new_key() -> PrivateKey {
+pub(super) fn new_key() -> PrivateKey {
     PrivateKey::random(&mut safe_rng(), KeyAlgorithm::Ed25519).unwrap()
 }
 
-fn fingerprint(key: &PrivateKey) -> String {
+pub(super) fn fingerprint(key: &PrivateKey) -> String {
     key.public_key().fingerprint(HashAlg::Sha256).to_string()
 }
 
@@ -138,11 +138,11 @@ impl Fixture {
             .unwrap();
     }
 
-    fn key(&self, name: &str) -> &PrivateKey {
+    pub(super) fn key(&self, name: &str) -> &PrivateKey {
         &self.keys.iter().find(|(of, _)| *of == name).unwrap().1
     }
 
-    fn login(&self, user: &str, key: &PrivateKey) -> Option<Login> {
+    pub(super) fn login(&self, user: &str, key: &PrivateKey) -> Option<Login> {
         self.door
             .by_key(user, &fingerprint(key), key.public_key(), peer())
     }
@@ -212,6 +212,9 @@ fn a_certificate_counts_for_an_active_person_only() {
         (login.person_id.as_str(), login.key_fingerprint),
         ("p-zhang.san", fingerprint(&own))
     );
+    // The key that it certifies is nobody's, and needn't be.
+    let login = fixture.door.by_certificate("zhang.san", &good, peer()).unwrap();
+    assert!(fixture.door.open_space(&login, "ssh-1").is_ok());
     let unknown = certificate(&fixture.authority, "nobody");
     assert_eq!(fixture.door.by_certificate("nobody", &unknown, peer()), None);
     assert_eq!(fixture.door.by_certificate("nobody", &good, peer()), None);

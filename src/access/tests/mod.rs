@@ -2,6 +2,7 @@
 
 mod door;
 mod grants;
+mod keys;
 mod readings;
 mod rebuilt;
 mod requests;

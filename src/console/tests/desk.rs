@@ -6,7 +6,7 @@ use crate::{
         ReadingRoom,
         policy::{self, Rule},
     },
-    custody::testing::signer,
+    custody::testing::{fingerprint, signer},
     domain::{
         event::{Kind, Leaf},
         role::Role,
@@ -14,6 +14,7 @@ use crate::{
     tlog::key::{Algorithm, SignerKey},
 };
 
+mod keys;
 mod log;
 mod office;
 mod people;
@@ -131,7 +132,13 @@ fn desk_routes() -> Vec<(Route, Action)> {
 /// A path that leads somewhere on these pages.
 fn real(route: &Route) -> String {
     let path = route.path.replace("{index}", "0").replace("{name}", "fixity");
-    path.replace("{id}", "p-auditor").replace("{token}", "none")
+    let path = path.replace("{id}", "p-auditor").replace("{token}", "none");
+    // The question about a key names one.
+    if route.method == Method::GET && path.ends_with("/keys/revoke") {
+        let query = crate::console::fields::Fields::default().with("key", Some(&fingerprint("auditor")));
+        return format!("{path}?{query}");
+    }
+    path
 }
 
 #[test]

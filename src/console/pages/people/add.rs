@@ -25,7 +25,7 @@ use maud::html;
 /// Where the form is and goes.
 const ADD: &str = "/people/add";
 /// What a key that was pasted is called in a refusal.
-const PASTED: &str = "SSH";
+pub(super) const PASTED: &str = "SSH";
 
 pub(super) fn ask(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     shown(console, visit, None)

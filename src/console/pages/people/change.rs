@@ -132,7 +132,7 @@ fn disable_page(
 }
 
 /// A page with one thing to confirm about a person.
-fn asked(
+pub(super) fn asked(
     console: &Console,
     visit: &Visit,
     person: &Person,

@@ -5,6 +5,7 @@
 
 mod add;
 mod change;
+mod keys;
 mod words;
 
 use super::factors::{Given, grave};
@@ -56,6 +57,10 @@ pub(in crate::console) fn routes() -> Vec<Route> {
         post("/people/{id}/invite", need, change::invite),
         get("/people/{id}/disable", need, change::ask_disable),
         post("/people/{id}/disable", need, change::disable),
+        get("/people/{id}/keys/add", need, keys::ask_add),
+        post("/people/{id}/keys/add", need, keys::add),
+        get("/people/{id}/keys/revoke", need, keys::ask_revoke),
+        post("/people/{id}/keys/revoke", need, keys::revoke),
         post("/people/{id}/tokens/{token}/revoke", need, change::revoke_token),
     ]
 }
@@ -349,10 +354,7 @@ fn show(console: &Console, visit: &Visit) -> Result<Response, Fault> {
                 div.actions { (link_button(Weight::Plain, &format!("{}/invite", address(&person)), lang.of("发出邀请", "Invite"))) }
             }
         }))
-        (panel(lang.of("SSH 公钥", "SSH keys"), &html! {
-            @if person.keys.is_empty() { p.hint { (lang.of("没有公钥，不能使用 SFTP。", "No key, so no SFTP.")) } }
-            @else { ul.plain { @for key in &person.keys { li { code { (key) } } } } }
-        }))
+        (panel(lang.of("SSH 公钥", "SSH keys"), &keys::shown(lang, &person)))
         (panel(lang.of("接口令牌", "Tokens for programs"), &token_table(console, visit, &person, &tokens)))
         @if is_active {
             (panel(lang.of("收回权限", "Take access away"), &html! {

@@ -3,7 +3,7 @@
 use crate::{
     access::{
         credentials::CredentialError,
-        people::{KeyRefused, MAX_TEXT, PeopleError},
+        people::{KeyRefused, MAX_KEYS, MAX_TEXT, PeopleError},
     },
     console::{
         allows::role_name,
@@ -56,8 +56,21 @@ pub(in crate::console::pages) fn words(error: &PeopleError) -> Words {
         ),
         PeopleError::KeyTwice(_) => Words::new("同一公钥出现了两次。", "The same key stands there twice."),
         PeopleError::KeyTaken { owner, .. } => Words::new(
-            format!("该公钥属于 {owner}。一把公钥只代表一个人，请为新人员另行生成。"),
+            format!("该公钥属于 {owner}。一把公钥只代表一个人，请另行生成。"),
             format!("This key is {owner}'s. A key names one person: make another one."),
+        ),
+        PeopleError::KeyTheirs { name, .. } => Words::new(
+            format!("该公钥已经登记在 {name} 名下。"),
+            format!("{name} has this key already."),
+        ),
+        PeopleError::KeySeveral => Words::new("每次只能添加一把公钥。", "One key at a time."),
+        PeopleError::KeyLimit(name) => Words::new(
+            format!("每人最多 {MAX_KEYS} 把公钥，请先撤销 {name} 不再使用的公钥。"),
+            format!("A person has at most {MAX_KEYS} keys: revoke those that {name} doesn't use first."),
+        ),
+        PeopleError::NoSuchKey { .. } => Words::new(
+            "此人没有这把公钥，或已撤销。",
+            "They have no such key, or it is revoked.",
         ),
         PeopleError::NameTaken(name) => Words::new(
             format!("登录名 {name} 已有人使用。"),

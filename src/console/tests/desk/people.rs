@@ -16,12 +16,12 @@ const HOSTILE: &str = "<script>alert('1')</script>\" onmouseover=\"x";
 
 impl Office {
     /// An administrator with an app; its secret.
-    fn with_factor(&self) -> String {
+    pub(super) fn with_factor(&self) -> String {
         self.fixture.joined("sysadmin")
     }
 
     /// The next code of an app. Each counts once, so time goes on first.
-    fn code(&self, secret: &str) -> String {
+    pub(super) fn code(&self, secret: &str) -> String {
         self.fixture.wait(STEP_MS);
         self.fixture.code(secret)
     }
