@@ -1,8 +1,7 @@
 //! Access: who asked for what and why, who granted it, who read how much of it, who was refused what.
 
-use super::{Cell, Report, ReportError, integrity::read};
+use super::{Cell, Report, ReportError, integrity::read, refused};
 use crate::{
-    access::refusal::Refusal,
     catalog::{
         access::{Grant, Request},
         people,
@@ -251,10 +250,6 @@ pub(super) fn refusals(log: &LogView, span: &Span) -> Result<Report, ReportError
     ]);
     for event in events {
         let leaf = read(log, event.leaf)?;
-        let why = leaf.text("why").map(|why| match Refusal::from_id(why) {
-            Some(refusal) => Cell::word(why, refusal.zh(), refusal.en()),
-            None => Cell::Text(why.to_owned()),
-        });
         let who = match leaf.text("person") {
             Some(person) => names.cell(person),
             None => Cell::word(&event.actor, "身份不明", "nobody known"),
@@ -265,8 +260,8 @@ pub(super) fn refusals(log: &LogView, span: &Span) -> Result<Report, ReportError
                 Cell::Time(event.time_ms),
                 Cell::Leaf(event.leaf),
                 who,
-                Cell::text(leaf.text("what").map(str::to_owned)),
-                why.unwrap_or(Cell::Empty),
+                leaf.text("what").map_or(Cell::Empty, refused::tried),
+                leaf.text("why").map_or(Cell::Empty, refused::why),
                 Cell::Number(leaf.integer("times").unwrap_or(1)),
                 leaf.text("evidence")
                     .map_or(Cell::Empty, |evidence| Cell::Evidence(evidence.to_owned())),

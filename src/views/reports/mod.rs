@@ -7,6 +7,7 @@
 mod access;
 mod integrity;
 mod people;
+mod refused;
 mod table;
 
 pub use integrity::{Coverage, coverage};

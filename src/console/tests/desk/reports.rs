@@ -87,11 +87,11 @@ fn requests_grants_and_refusals_are_listed_with_emergencies_marked() {
         let only = desk.page("/reports/requests?emergency=1");
         assert!(only.contains("客户投诉") && !only.contains("HYPERLINK"), "{only}");
         let refusals = desk.page("/reports/refusals?person=retriever");
-        assert!(refusals.contains("decide_request"), "{refusals}");
+        assert!(refusals.contains("审批申请"), "{refusals}");
         assert!(
             !desk
                 .page("/reports/refusals?person=li.na")
-                .contains("decide_request")
+                .contains("审批申请")
         );
     }
     let desk = office.visit("auditor");
@@ -242,7 +242,7 @@ fn reports_are_paged_and_bounded_by_dates() {
     let mut next = Some("/reports/refusals?person=li.na".to_owned());
     while let Some(address) = next {
         let page = desk.page(&address);
-        pages.push(page.matches(">see_log</td>").count());
+        pages.push(page.matches(">查看保管日志</td>").count());
         next = page
             .split_once("rel=\"next\" href=\"")
             .map(|(_, rest)| rest.split('"').next().unwrap().replace("&amp;", "&"));
