@@ -1,10 +1,11 @@
 //! The API of a real server, as a broker's own system uses it: curl, a token from the command line, and people who decide at
 //! the console.
 
-use crate::support::{CLERK, TestVault, media, server::wait_for, sha256, visitor::Answer, visitor::Visitor};
+use crate::support::{
+    CLERK, PASSPHRASE, TestVault, media, server::wait_for, sha256, visitor::Answer, visitor::Visitor,
+};
 use serde_json::{Value, json};
 
-const PASSPHRASE: &str = "rivers run uphill in the morning";
 const RETRIEVER: &str = "chen.jing";
 const APPROVER: &str = "wang.fang";
 const PAGE: &str = "000100012345_20260728_A0098877_IDF_01.jpg";
@@ -56,18 +57,7 @@ impl Program {
 
 #[test]
 fn a_program_fetches_what_a_person_approved_and_nothing_after_its_token_is_revoked() {
-    let mut vault = TestVault::new();
-    vault.set_config("retrieval", "identity", "keys/protected.age");
-    vault.set_config("console", "listen", "127.0.0.1:0");
-    let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
-    let words = [
-        "key",
-        "protect",
-        identity.to_str().unwrap(),
-        "--out",
-        protected.to_str().unwrap(),
-    ];
-    vault.muniment_told(&format!("{PASSPHRASE}\n"), &words).ok();
+    let mut vault = TestVault::retrieving();
     vault.add_user(RETRIEVER, &["retriever"], None);
     vault.add_user(APPROVER, &["approver"], None);
     vault.serve_unlocked(&format!("{PASSPHRASE}\n"));

@@ -1,7 +1,7 @@
 //! The console as people meet it: a real Chromium, driven by Playwright. `head_office.py` is the walk, `tests/support/browser.py`
 //! the people. Screenshots of every page, in both languages and two widths, go to `target/screens` to be looked at.
 
-use crate::support::{AUDITOR, CLERK, TestVault, command, media, sha256};
+use crate::support::{AUDITOR, CLERK, PASSPHRASE, TestVault, command, media, sha256};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
@@ -9,24 +9,12 @@ const RETRIEVER: &str = "chen.jing";
 const APPROVER: &str = "wang.fang";
 const ADMIN: &str = "li.qiang";
 const CUSTOMER: &str = "000100012345";
-const PASSPHRASE: &str = "rivers run uphill in the morning";
 /// A walk waits for codes that count once each half minute.
 const WALK: Duration = Duration::from_secs(600);
 
 /// A vault with a console and people of head office, the key unlocked; and an invitation for each of them.
 fn head_office(people: &[(&str, &str)]) -> (TestVault, BTreeMap<String, String>) {
-    let mut vault = TestVault::new();
-    vault.set_config("retrieval", "identity", "keys/protected.age");
-    vault.set_config("console", "listen", "127.0.0.1:0");
-    let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
-    let words = [
-        "key",
-        "protect",
-        identity.to_str().unwrap(),
-        "--out",
-        protected.to_str().unwrap(),
-    ];
-    vault.muniment_told(&format!("{PASSPHRASE}\n"), &words).ok();
+    let mut vault = TestVault::retrieving();
     for (name, role) in people.iter().filter(|(name, _)| *name != AUDITOR) {
         vault.add_user(name, &[role], None);
     }

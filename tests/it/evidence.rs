@@ -2,7 +2,8 @@
 //! before its first byte, and an end at once when the grant, the person or the key is gone.
 
 use crate::support::{
-    AUDITOR, CLERK, Ran, TestVault, force_write, media, server::wait_for, sha256, visitor::Visitor,
+    AUDITOR, CLERK, PASSPHRASE, Ran, TestVault, force_write, media, server::wait_for, sha256,
+    visitor::Visitor,
 };
 use muniment::{
     config::Config,
@@ -16,7 +17,6 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-const PASSPHRASE: &str = "rivers run uphill in the morning";
 const RETRIEVER: &str = "chen.jing";
 const OTHER: &str = "liu.yang";
 const APPROVER: &str = "wang.fang";
@@ -34,18 +34,7 @@ struct Archive {
 
 impl Archive {
     fn new() -> Self {
-        let vault = TestVault::new();
-        vault.set_config("retrieval", "identity", "keys/protected.age");
-        vault.set_config("console", "listen", "127.0.0.1:0");
-        let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
-        let words = [
-            "key",
-            "protect",
-            identity.to_str().unwrap(),
-            "--out",
-            protected.to_str().unwrap(),
-        ];
-        vault.muniment_told(&format!("{PASSPHRASE}\n"), &words).ok();
+        let vault = TestVault::retrieving();
         vault.add_user(RETRIEVER, &["retriever"], None);
         vault.add_user(OTHER, &["retriever"], None);
         vault.add_user(APPROVER, &["approver"], None);

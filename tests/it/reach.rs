@@ -2,7 +2,7 @@
 //! covered without anybody thinking of it; one with a new kind of address makes the test ask for a value.
 
 use crate::support::{
-    AUDITOR, BRANCH, CLERK, TestVault, media,
+    AUDITOR, BRANCH, CLERK, PASSPHRASE, TestVault, media,
     visitor::{Answer, Visitor},
 };
 use muniment::{
@@ -12,7 +12,6 @@ use muniment::{
 };
 use std::collections::BTreeMap;
 
-const PASSPHRASE: &str = "rivers run uphill in the morning";
 const RETRIEVER: &str = "chen.jing";
 const APPROVER: &str = "wang.fang";
 /// One person for each role.
@@ -50,18 +49,7 @@ struct Office {
 
 impl Office {
     fn open() -> Self {
-        let mut vault = TestVault::new();
-        vault.set_config("retrieval", "identity", "keys/protected.age");
-        vault.set_config("console", "listen", "127.0.0.1:0");
-        let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
-        let words = [
-            "key",
-            "protect",
-            identity.to_str().unwrap(),
-            "--out",
-            protected.to_str().unwrap(),
-        ];
-        vault.muniment_told(&format!("{PASSPHRASE}\n"), &words).ok();
+        let mut vault = TestVault::retrieving();
         for (name, role) in PEOPLE {
             let works_for = matches!(role, Role::Archivist | Role::Reviewer).then_some(BRANCH);
             if name != CLERK && name != AUDITOR {

@@ -1,28 +1,16 @@
 //! A request with the scan of its signed form, by two people at the real console: kept encrypted, given back as it was, and only
 //! to who may see the request.
 
-use crate::support::{TestVault, visitor::Visitor, visitor::between};
+use crate::support::{PASSPHRASE, TestVault, visitor::Visitor, visitor::between};
 use std::fs;
 
 const RETRIEVER: &str = "chen.jing";
 const APPROVER: &str = "wang.fang";
 const CLERK: &str = crate::support::CLERK;
-const PASSPHRASE: &str = "rivers run uphill in the morning";
 
 #[test]
 fn a_signed_form_comes_back_as_it_was_and_not_while_the_key_is_locked() {
-    let mut vault = TestVault::new();
-    vault.set_config("retrieval", "identity", "keys/protected.age");
-    vault.set_config("console", "listen", "127.0.0.1:0");
-    let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
-    let words = [
-        "key",
-        "protect",
-        identity.to_str().unwrap(),
-        "--out",
-        protected.to_str().unwrap(),
-    ];
-    vault.muniment_told(&format!("{PASSPHRASE}\n"), &words).ok();
+    let mut vault = TestVault::retrieving();
     vault.add_user(RETRIEVER, &["retriever"], None);
     vault.add_user(APPROVER, &["approver"], None);
     vault.serve_unlocked(&format!("{PASSPHRASE}\n"));

@@ -2,14 +2,13 @@
 //! stream at once, mid-flight, with its reason on record.
 
 use crate::support::{
-    CLERK, TestVault, force_write, media,
+    CLERK, PASSPHRASE, TestVault, force_write, media,
     server::wait_for,
     visitor::{Visitor, between},
 };
 use serde_json::Value;
 use std::fs;
 
-const PASSPHRASE: &str = "rivers run uphill in the morning";
 const RETRIEVER: &str = "chen.jing";
 const LEAVER: &str = "liu.yang";
 const APPROVER: &str = "wang.fang";
@@ -27,14 +26,7 @@ struct Theatre {
 
 impl Theatre {
     fn open() -> Self {
-        let mut vault = TestVault::new();
-        vault.set_config("retrieval", "identity", "keys/protected.age");
-        vault.set_config("console", "listen", "127.0.0.1:0");
-        let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
-        let (from, to) = (identity.to_str().unwrap(), protected.to_str().unwrap());
-        vault
-            .muniment_told(&format!("{PASSPHRASE}\n"), &["key", "protect", from, "--out", to])
-            .ok();
+        let mut vault = TestVault::retrieving();
         for (name, role) in [
             (RETRIEVER, "retriever"),
             (LEAVER, "retriever"),

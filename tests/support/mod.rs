@@ -31,6 +31,9 @@ pub const CLERK: &str = "zhang.wei";
 /// Auditor of every test vault.
 pub const AUDITOR: &str = "audit";
 
+/// Passphrase of the identity that [`TestVault::retrieving`] protects.
+pub const PASSPHRASE: &str = "rivers run uphill in the morning";
+
 /// A vault in a folder of its own, gone when dropped.
 pub struct TestVault {
     /// Everything of the test: keys, files to upload, fetched receipts.
@@ -362,7 +365,20 @@ impl TestVault {
         self.path.join("keys/console.crt")
     }
 
-    /// The same, unlocked at the start with a passphrase on its standard input.
+    /// A vault with a console, whose retrieval side takes [`PASSPHRASE`]; its server doesn't run yet.
+    pub fn retrieving() -> Self {
+        let vault = Self::new();
+        vault.set_config("retrieval", "identity", "keys/protected.age");
+        vault.set_config("console", "listen", "127.0.0.1:0");
+        let (identity, protected) = (vault.identity(), vault.path.join("keys/protected.age"));
+        let (from, to) = (identity.to_str().unwrap(), protected.to_str().unwrap());
+        vault
+            .muniment_told(&format!("{PASSPHRASE}\n"), &["key", "protect", from, "--out", to])
+            .ok();
+        vault
+    }
+
+    /// Starts the server, unlocked with a passphrase on its standard input.
     pub fn serve_unlocked(&mut self, passphrase: &str) {
         let path = self.file("passphrase", passphrase.as_bytes());
         let stdin = fs::File::open(&path).unwrap();

@@ -88,11 +88,7 @@ fn requests_grants_and_refusals_are_listed_with_emergencies_marked() {
         assert!(only.contains("客户投诉") && !only.contains("HYPERLINK"), "{only}");
         let refusals = desk.page("/reports/refusals?person=retriever");
         assert!(refusals.contains("审批申请"), "{refusals}");
-        assert!(
-            !desk
-                .page("/reports/refusals?person=li.na")
-                .contains("审批申请")
-        );
+        assert!(!desk.page("/reports/refusals?person=li.na").contains("审批申请"));
     }
     let desk = office.visit("auditor");
     let csv = desk.get("/reports/requests?format=csv");
