@@ -82,8 +82,8 @@ pub fn content(
     let size = reading.size_bytes();
     // What is read under one reading never changes, so its id tells one representation from another.
     let tag = HeaderValue::try_from(format!("\"{}\"", reading.opened().id)).map_err(Fault::internal)?;
-    // A browser's own viewer asks for parts as an extension, another site to the session's cookie, and would be shown nothing:
-    // it gets the whole, which it takes with the page.
+    // A browser's own viewer of pages is an extension, to the session's cookie another site: parts that it asks for by itself may come
+    // without a session. It gets the whole, with the page.
     let in_parts = served.policy != ContentPolicy::Framed;
     let wanted = match visit.method {
         Method::GET if in_parts => asked(&visit.headers, &tag, size),
