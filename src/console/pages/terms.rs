@@ -1,4 +1,5 @@
-//! What the catalogue's words are called on pages: states, grades, categories, kinds, sizes, days, document types.
+//! What the catalogue's words are called on pages: states, grades, bases, purposes, categories, kinds, sizes,
+//! days, document types.
 //!
 //! Invariant: a word that this program doesn't know is shown as it is, never left out.
 
@@ -8,9 +9,10 @@ use crate::{
         Console,
         fault::Fault,
         page::{Tone, badge},
-        words::Lang,
+        words::{Lang, Words},
     },
     domain::{
+        access::{Basis, Purpose},
         category::Category,
         doctype::{DocumentTypes, Kind},
     },
@@ -57,13 +59,65 @@ pub(super) fn outcome(lang: Lang, outcome: &str) -> Markup {
     }
 }
 
-/// What content is given out for.
-pub(super) fn purpose(lang: Lang, purpose: &str) -> &str {
+/// What permits access, and when it applies.
+pub(super) fn basis(basis: Basis) -> (Words, Words) {
+    let (name, hint) = match basis {
+        Basis::Law => (
+            ("法律", "Law"),
+            (
+                "法院、检察院、公安等机关依法调取。",
+                "A court or an authority demands it by law.",
+            ),
+        ),
+        Basis::Regulator => (
+            ("监管", "Regulator"),
+            ("监管机构检查或要求提供。", "A regulator inspects, or demands it."),
+        ),
+        Basis::CustomerConsent => (
+            ("客户同意", "Customer's consent"),
+            ("客户本人已书面同意。", "The customer agreed in writing."),
+        ),
+        Basis::DueDiligence => (
+            ("尽职调查", "Due diligence"),
+            (
+                "对该客户开展尽职调查所必需。",
+                "Due diligence on this customer needs it.",
+            ),
+        ),
+    };
+    (Words::new(name.0, name.1), Words::new(hint.0, hint.1))
+}
+
+/// What access is for, and what that gives.
+pub(super) fn purpose(purpose: Purpose) -> (Words, Words) {
     match purpose {
-        "view" => lang.of("查看", "View"),
-        "export" => lang.of("导出", "Export"),
-        other => other,
+        Purpose::View => (
+            Words::new("查看", "View"),
+            Words::new(
+                "只在本系统页面内观看，画面带查阅人水印，文件不离开系统。",
+                "Looked at on a page here, under a watermark; the file doesn't leave.",
+            ),
+        ),
+        Purpose::Export => (
+            Words::new("导出", "Export"),
+            Words::new(
+                "可以下载原件，提供给监管或司法机关等；也包含查看。",
+                "The original may be downloaded, for a regulator or a court; viewing is included.",
+            ),
+        ),
     }
+}
+
+/// The name of a basis by its id.
+pub(super) fn basis_name(lang: Lang, id: &str) -> String {
+    let known = id.parse().map(|known| basis(known).0.of(lang).to_owned());
+    known.unwrap_or_else(|_| id.to_owned())
+}
+
+/// The name of a purpose by its id.
+pub(super) fn purpose_name(lang: Lang, id: &str) -> String {
+    let known = id.parse().map(|known| purpose(known).0.of(lang).to_owned());
+    known.unwrap_or_else(|_| id.to_owned())
 }
 
 /// A category of the measures.
@@ -167,6 +221,17 @@ mod tests {
         ] {
             assert!(shown.0.contains("&lt;b&gt;"), "{}", shown.0);
         }
-        assert_eq!(purpose(Lang::En, "other"), "other");
+        assert_eq!(purpose_name(Lang::En, "other"), "other");
+    }
+
+    #[test]
+    fn every_basis_and_purpose_has_its_name() {
+        for known in Basis::ALL {
+            assert_ne!(basis_name(Lang::En, known.id()), known.id());
+        }
+        for known in Purpose::ALL {
+            assert_ne!(purpose_name(Lang::Zh, known.id()), known.id());
+        }
+        assert_eq!(basis_name(Lang::Zh, "whim"), "whim");
     }
 }

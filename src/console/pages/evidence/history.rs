@@ -1,7 +1,7 @@
 //! What happened to a piece of evidence, and who read it.
 
 use super::{
-    super::terms::{purpose, size},
+    super::terms::{purpose_name, size},
     Shown,
     events::said,
 };
@@ -63,7 +63,7 @@ pub(super) fn reads(shown: &Shown<'_>) -> Result<Markup, Fault> {
             html! { (shown.time(read.started_ms)) },
             html! { (shown.person(&read.person)) },
             html! { (what(lang, &read.part)) " v" (read.version) },
-            html! { (purpose(lang, &read.purpose)) " · " (channel(lang, &read.channel)) },
+            html! { (purpose_name(lang, &read.purpose)) " · " (channel(lang, &read.channel)) },
             html! { (amount(lang, read)) },
             html! { (read.leaf) },
         ]);

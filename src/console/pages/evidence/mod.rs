@@ -8,7 +8,7 @@ mod receipts;
 mod record;
 mod verify;
 
-use super::terms::{document_types, grade, purpose, state, type_name};
+use super::terms::{document_types, grade, purpose_name, state, type_name};
 use crate::{
     access::{authorizer::Who, find::EvidenceFile},
     catalog::{people, search::Evidence},
@@ -189,7 +189,7 @@ fn access(shown: &Shown<'_>) -> Result<Markup, Fault> {
             ul.grants {
                 @for grant in grants {
                     li {
-                        strong { (purpose(lang, &grant.purpose)) } " "
+                        strong { (purpose_name(lang, &grant.purpose)) } " "
                         (lang.of("有效至 ", "until ")) (shown.time(grant.expires_ms))
                         (lang.of("，批准人 ", ", approved by ")) (shown.person(&grant.approver))
                     }

@@ -1,6 +1,6 @@
 //! Deciding: approve as asked or less of it, or decline with a reason.
 
-use super::{address, inbox::APPROVALS, one, told, words};
+use super::{super::terms, address, inbox::APPROVALS, one, told, words};
 use crate::{
     access::{
         policy::Action,
@@ -157,7 +157,7 @@ fn narrower(visit: &Visit, file: &RequestFile) -> Markup {
         fieldset {
             legend { (lang.of("用途", "For")) }
             @for known in Purpose::ALL.into_iter().filter(|known| asked.is_some_and(|asked| asked.serves(*known))) {
-                @let (name, hint) = words::purpose(known);
+                @let (name, hint) = terms::purpose(known);
                 (radio("purpose", known.id(), name.of(lang), Some(hint.of(lang)), asked == Some(known)))
             }
         }

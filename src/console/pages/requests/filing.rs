@@ -3,7 +3,7 @@
 //! Records are named by evidence id, or found by customer and flow number in the asker's reach. What was found is shown before
 //! it is asked for: the form sends the ids that stand on the page, never a search.
 
-use super::{NEW, REQUESTS, address, told, words};
+use super::{super::terms, NEW, REQUESTS, address, told, words};
 use crate::{
     access::{
         authorizer::Who,
@@ -325,7 +325,7 @@ fn purposes(visit: &Visit, draft: &Draft) -> Markup {
         fieldset {
             legend { (lang.of("用途", "What for")) span.needed aria-hidden="true" { "*" } }
             @for known in Purpose::ALL {
-                @let (name, hint) = words::purpose(known);
+                @let (name, hint) = terms::purpose(known);
                 (radio("purpose", known.id(), name.of(lang), Some(hint.of(lang)), known == chosen))
             }
         }
@@ -339,7 +339,7 @@ fn bases(visit: &Visit, draft: &Draft) -> Markup {
         fieldset.pairs aria-describedby=[wrong.map(|_| "basis-error")] {
             legend { (lang.of("依据", "What permits it")) span.needed aria-hidden="true" { "*" } }
             @for known in Basis::ALL {
-                @let (name, hint) = words::basis(known);
+                @let (name, hint) = terms::basis(known);
                 (radio("basis", known.id(), name.of(lang), Some(hint.of(lang)), draft.basis == Some(known)))
             }
             @if let Some(wrong) = wrong { p.error #basis-error { (wrong) } }

@@ -1,6 +1,6 @@
 //! Grants: what may be read now, until when, by whose leave; and ending one before its time.
 
-use super::{address, before, decision, one::until, parts, told, whose, words};
+use super::{super::terms, address, before, decision, one::until, parts, told, whose, words};
 use crate::{
     access::{
         policy::Action,
@@ -136,7 +136,7 @@ fn table(
                 (words::records(lang, &row.records, grant.items))
                 a.hint href=(address(&grant.request)) { (lang.of("查看申请", "The request")) }
             } },
-            html! { span.word { (words::purpose_name(lang, &grant.purpose)) } },
+            html! { span.word { (terms::purpose_name(lang, &grant.purpose)) } },
             html! { div { (until(console, visit, grant)) } },
             html! { div { (name(&grant.approver)) @if let Some(endorser) = &grant.endorser { (lang.of("、", ", ")) (name(endorser)) } } },
             html! { div {

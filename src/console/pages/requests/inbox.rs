@@ -1,6 +1,6 @@
 //! The inbox of an approver: what waits, emergencies first, then the oldest; approved as asked in one click.
 
-use super::{address, decision, words};
+use super::{super::terms, address, decision, words};
 use crate::{
     access::{policy::Action, refusal::Refusal, register::Waiting},
     catalog::people::Person,
@@ -84,11 +84,11 @@ fn card(console: &Console, visit: &Visit, row: &Waiting, people: &BTreeMap<Strin
         ),
         (
             lang.of("用途、时长", "For"),
-            html! { (words::purpose_name(lang, &request.purpose)) " · " (words::duration(lang, request.duration_s)) },
+            html! { (terms::purpose_name(lang, &request.purpose)) " · " (words::duration(lang, request.duration_s)) },
         ),
         (
             lang.of("依据", "Basis"),
-            html! { (words::basis_name(lang, &request.basis)) },
+            html! { (terms::basis_name(lang, &request.basis)) },
         ),
         (lang.of("理由", "Reason"), html! { (request.reason) }),
         (

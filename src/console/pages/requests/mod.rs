@@ -11,6 +11,7 @@ mod words;
 pub(super) use grants::my_grants;
 pub(super) use inbox::what_waits;
 
+use super::terms;
 use crate::{
     access::policy::Action,
     catalog::access::Which,
@@ -87,8 +88,8 @@ fn list(console: &Console, visit: &Visit) -> Result<Response, Fault> {
             html! { a href=(address(&request.id)) { (console.zone.date_time(request.requested_ms)) } },
             html! { (words::person(&listed.people, &request.person)) },
             words::records(lang, &row.records, request.items),
-            html! { span.word { (words::purpose_name(lang, &request.purpose)) } },
-            html! { span.word { (words::basis_name(lang, &request.basis)) } },
+            html! { span.word { (terms::purpose_name(lang, &request.purpose)) } },
+            html! { span.word { (terms::basis_name(lang, &request.basis)) } },
             words::request_state(lang, request),
         ]);
     }

@@ -1,6 +1,6 @@
 //! One request: what was asked, by whom and why, what became of it, and what who looks may do about it.
 
-use super::{REQUESTS, address, decision, told, words};
+use super::{super::terms, REQUESTS, address, decision, told, words};
 use crate::{
     access::{policy::Action, refusal::Refusal, register::RequestFile},
     catalog::access::{Grant, Request},
@@ -67,7 +67,7 @@ pub(super) fn shown(
             (panel(lang.of("授权", "The grant"), &html! {
                 (definitions(&[
                     (lang.of("状态", "State"), words::grant_state(lang, grant, console.clock.now_ms())),
-                    (lang.of("用途", "For"), html! { (words::purpose_name(lang, &grant.purpose)) }),
+                    (lang.of("用途", "For"), html! { (terms::purpose_name(lang, &grant.purpose)) }),
                     (lang.of("到期", "Until"), until(console, visit, grant)),
                     (lang.of("涵盖", "Covers"), html! { (lang.of(format!("{} 件", covered.len()), format!("{} records", covered.len()))) }),
                 ]))
@@ -111,11 +111,11 @@ fn facts(console: &Console, visit: &Visit, file: &RequestFile) -> Markup {
         ),
         (
             lang.of("用途", "For"),
-            html! { (words::purpose_name(lang, &request.purpose)) },
+            html! { (terms::purpose_name(lang, &request.purpose)) },
         ),
         (
             lang.of("依据", "Basis"),
-            html! { (words::basis_name(lang, &request.basis)) },
+            html! { (terms::basis_name(lang, &request.basis)) },
         ),
         (lang.of("理由", "Reason"), html! { (request.reason) }),
         (

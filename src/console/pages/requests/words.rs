@@ -1,13 +1,13 @@
-//! How requests and grants are spoken of: bases, purposes, states, times, records and people.
+//! How requests and grants are spoken of: states, times, records and people.
 
+use super::super::terms::day;
 use crate::{
     access::register::Named,
     catalog::access::{Grant, Request},
     console::{
         page::{Tone, badge},
-        words::{Lang, Words},
+        words::Lang,
     },
-    domain::access::{Basis, Purpose},
 };
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -20,67 +20,6 @@ const DAY_S: i64 = 24 * HOUR_S;
 pub(super) const DURATIONS_S: [i64; 6] = [HOUR_S, 4 * HOUR_S, DAY_S, 3 * DAY_S, 7 * DAY_S, 30 * DAY_S];
 /// The one that stands in the form.
 pub(super) const SUGGESTED_S: i64 = DAY_S;
-
-/// What permits access, and when it applies.
-pub(super) fn basis(basis: Basis) -> (Words, Words) {
-    let (name, hint) = match basis {
-        Basis::Law => (
-            ("法律", "Law"),
-            (
-                "法院、检察院、公安等机关依法调取。",
-                "A court or an authority demands it by law.",
-            ),
-        ),
-        Basis::Regulator => (
-            ("监管", "Regulator"),
-            ("监管机构检查或要求提供。", "A regulator inspects, or demands it."),
-        ),
-        Basis::CustomerConsent => (
-            ("客户同意", "Customer's consent"),
-            ("客户本人已书面同意。", "The customer agreed in writing."),
-        ),
-        Basis::DueDiligence => (
-            ("尽职调查", "Due diligence"),
-            (
-                "对该客户开展尽职调查所必需。",
-                "Due diligence on this customer needs it.",
-            ),
-        ),
-    };
-    (Words::new(name.0, name.1), Words::new(hint.0, hint.1))
-}
-
-/// What access is for, and what that gives.
-pub(super) fn purpose(purpose: Purpose) -> (Words, Words) {
-    match purpose {
-        Purpose::View => (
-            Words::new("查看", "View"),
-            Words::new(
-                "只在本系统页面内观看，画面带查阅人水印，文件不离开系统。",
-                "Looked at on a page here, under a watermark; the file doesn't leave.",
-            ),
-        ),
-        Purpose::Export => (
-            Words::new("导出", "Export"),
-            Words::new(
-                "可以下载原件，提供给监管或司法机关等；也包含查看。",
-                "The original may be downloaded, for a regulator or a court; viewing is included.",
-            ),
-        ),
-    }
-}
-
-/// The name of a basis by its id.
-pub(super) fn basis_name(lang: Lang, id: &str) -> String {
-    let known = id.parse().map(|known| basis(known).0.of(lang).to_owned());
-    known.unwrap_or_else(|_| id.to_owned())
-}
-
-/// The name of a purpose by its id.
-pub(super) fn purpose_name(lang: Lang, id: &str) -> String {
-    let known = id.parse().map(|known| purpose(known).0.of(lang).to_owned());
-    known.unwrap_or_else(|_| id.to_owned())
-}
 
 /// States of a request as id and name, for choosing one.
 pub(super) fn states(lang: Lang) -> [(&'static str, &'static str); 4] {
@@ -177,11 +116,6 @@ pub(super) fn record(lang: Lang, record: &Named) -> Markup {
     }
 }
 
-/// A business date as it is kept, yyyymmdd.
-fn day(date: i64) -> String {
-    format!("{:04}-{:02}-{:02}", date / 10_000, date / 100 % 100, date % 100)
-}
-
 /// The first records of a list row, and how many there are in all.
 pub(super) fn records(lang: Lang, shown: &[Named], in_all: i64) -> Markup {
     let rest = in_all.saturating_sub(i64::try_from(shown.len()).unwrap_or(i64::MAX));
@@ -229,17 +163,5 @@ mod tests {
             assert_eq!(remaining(Lang::Zh, 1_000, 1_000 + seconds * 1_000), zh);
             assert_eq!(remaining(Lang::En, 1_000, 1_000 + seconds * 1_000), en);
         }
-        assert_eq!(day(20_260_728), "2026-07-28");
-    }
-
-    #[test]
-    fn every_basis_and_purpose_has_its_name() {
-        for known in Basis::ALL {
-            assert_ne!(basis_name(Lang::En, known.id()), known.id());
-        }
-        for known in Purpose::ALL {
-            assert_ne!(purpose_name(Lang::Zh, known.id()), known.id());
-        }
-        assert_eq!(basis_name(Lang::Zh, "whim"), "whim");
     }
 }
