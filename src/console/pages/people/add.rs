@@ -45,9 +45,7 @@ pub(super) fn add(console: &Console, visit: &Visit) -> Result<Response, Fault> {
         nda: form.text("nda").unwrap_or_default().to_owned(),
     };
     let name = person.name.clone();
-    let added = by_factor(console, visit)
-        .map_err(PeopleError::from)
-        .and_then(|by| console.room.add_person(by, person));
+    let added = by_factor(console, visit).and_then(|by| console.room.add_person(by, person));
     match added {
         Ok(added) => {
             let path = format!("{PEOPLE}/{}", added.id);

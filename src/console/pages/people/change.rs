@@ -28,9 +28,7 @@ pub(super) fn ask_invite(console: &Console, visit: &Visit) -> Result<Response, F
 pub(super) fn invite(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let lang = visit.lang;
     let person = person_of(console, visit)?;
-    let invited = by_factor(console, visit)
-        .map_err(PeopleError::from)
-        .and_then(|by| console.room.invite(by, &person.name));
+    let invited = by_factor(console, visit).and_then(|by| console.room.invite(by, &person.name));
     let invitation = match invited {
         Ok(invitation) => invitation,
         Err(error) => return invite_page(console, visit, &person, Some(&mendable(error)?)),
@@ -83,13 +81,11 @@ pub(super) fn ask_disable(console: &Console, visit: &Visit) -> Result<Response, 
 pub(super) fn disable(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let person = person_of(console, visit)?;
     let reason = visit.form.text("reason").unwrap_or_default();
-    let disabled = by_factor(console, visit)
-        .map_err(PeopleError::from)
-        .and_then(|by| {
-            console
-                .room
-                .disable(by, console.logins.as_ref(), &person.name, Some(reason))
-        });
+    let disabled = by_factor(console, visit).and_then(|by| {
+        console
+            .room
+            .disable(by, console.logins.as_ref(), &person.name, Some(reason))
+    });
     match disabled {
         Ok((_, ended)) => {
             let name = &person.name;

@@ -50,9 +50,7 @@ pub(super) fn add(console: &Console, visit: &Visit) -> Result<Response, Fault> {
         name: super::add::PASTED.to_owned(),
         text: visit.form.text("key").unwrap_or_default().to_owned(),
     };
-    let added = by_factor(console, visit)
-        .map_err(PeopleError::from)
-        .and_then(|by| console.room.add_key(by, &person.name, key));
+    let added = by_factor(console, visit).and_then(|by| console.room.add_key(by, &person.name, key));
     match added {
         Ok(added) => {
             let key = added.fingerprint;
@@ -111,13 +109,11 @@ pub(super) fn ask_revoke(console: &Console, visit: &Visit) -> Result<Response, F
 pub(super) fn revoke(console: &Console, visit: &Visit) -> Result<Response, Fault> {
     let person = person_of(console, visit)?;
     let key = visit.form.text("key").unwrap_or_default();
-    let revoked = by_factor(console, visit)
-        .map_err(PeopleError::from)
-        .and_then(|by| {
-            console
-                .room
-                .revoke_key(by, console.logins.as_ref(), &person.name, key)
-        });
+    let revoked = by_factor(console, visit).and_then(|by| {
+        console
+            .room
+            .revoke_key(by, console.logins.as_ref(), &person.name, key)
+    });
     match revoked {
         Ok((_, ended)) => {
             let told = Words::new(

@@ -71,7 +71,7 @@ pub(super) fn by(visit: &Visit) -> Result<By, Fault> {
 }
 
 /// On whose word, with the factor that the form brought along.
-fn by_factor(console: &Console, visit: &Visit) -> Result<By, CredentialError> {
+fn by_factor(console: &Console, visit: &Visit) -> Result<By, PeopleError> {
     let signed = visit.signed().map_err(|_| CredentialError::Refused)?;
     let given = Given::of(visit);
     let confirmed = console
