@@ -121,6 +121,24 @@ impl ReadingRoom {
     /// # Errors
     /// [`Refusal::NotFound`] also when it is out of reach; or that the catalogue can't be read.
     pub fn evidence(&self, who: &Who, id: &str) -> Result<EvidenceFile, AccessError> {
+        let mut file = self.in_reach(who, id, evidence_file)?;
+        for entry in &file.timeline {
+            let leaf = self.log.leaf(entry.leaf).ok();
+            let leaf = leaf.and_then(|bytes| serde_json::from_slice::<Leaf>(&bytes).ok());
+            if let Some(leaf) = leaf {
+                file.facts.insert(entry.leaf, leaf.data);
+            }
+        }
+        Ok(file)
+    }
+
+    /// What `read` makes of a record that is in the person's reach: of its versions, oldest first, and their own live grants.
+    fn in_reach<T>(
+        &self,
+        who: &Who,
+        id: &str,
+        read: impl FnOnce(&Connection, &Person, Vec<Evidence>, Vec<Grant>) -> Result<T, CatalogueError>,
+    ) -> Result<T, AccessError> {
         let now_ms = self.clock.now_ms();
         let found = self.catalogue.read(|connection| {
             let Some(person) = who.active(connection)? else {
@@ -131,18 +149,10 @@ impl ReadingRoom {
             if !reaches(&person, &versions, &grants) {
                 return Ok(Err(Refusal::NotFound));
             }
-            evidence_file(connection, &person, versions, grants).map(Ok)
+            read(connection, &person, versions, grants).map(Ok)
         })?;
         let found = found.map_err(AccessError::from);
-        let mut file = self.on_record(who, Action::SearchMetadata, None, found)?;
-        for entry in &file.timeline {
-            let leaf = self.log.leaf(entry.leaf).ok();
-            let leaf = leaf.and_then(|bytes| serde_json::from_slice::<Leaf>(&bytes).ok());
-            if let Some(leaf) = leaf {
-                file.facts.insert(entry.leaf, leaf.data);
-            }
-        }
-        Ok(file)
+        self.on_record(who, Action::SearchMetadata, None, found)
     }
 
     /// What `read` finds under the person's live grants, given their id and the time; nothing for somebody who may read no
@@ -169,12 +179,12 @@ impl ReadingRoom {
     /// # Errors
     /// [`Refusal::NotFound`], or that it can't be rendered.
     pub fn receipt(&self, who: &Who, evidence: &str, number: u64) -> Result<Receipt, AccessError> {
-        let file = self.evidence(who, evidence)?;
+        let versions = self.in_reach(who, evidence, |_, _, versions, _| Ok(versions))?;
         let unavailable = |error: &dyn std::fmt::Display| AccessError::Unavailable(error.to_string());
         let published = self.log.published_size().map_err(|error| unavailable(&error))?;
         let row = self.catalogue.read(|connection| {
             let mut rows: Vec<ReceiptRow> = Vec::new();
-            for version in &file.versions {
+            for version in &versions {
                 rows.extend(receipts::of_accession(connection, &version.accession)?);
             }
             let is_it = |row: &ReceiptRow| row.leaf_index == number && row.commit_size <= published;
