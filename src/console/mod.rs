@@ -42,7 +42,7 @@ pub use listener::{ConsoleError, ConsoleServer};
 use crate::{
     access::{
         ReadingRoom,
-        credentials::{Credentials, Ending, SignedIn},
+        credentials::{CredentialError, Credentials, Ending, SignedIn},
         logins::LiveSessions,
     },
     catalog::Catalogue,
@@ -201,8 +201,18 @@ impl Console {
 
     /// What follows the end of a session: its readings end with it, and it goes on record. It is over whether that works or not.
     pub fn ended(&self, person: &str, session: &str, how: Ending) {
+        let told = |credentials: &Credentials| credentials.signed_out(person, session, how);
+        self.follow_up(person, session, told);
+    }
+
+    fn follow_up(
+        &self,
+        person: &str,
+        session: &str,
+        record: impl FnOnce(&Credentials) -> Result<(), CredentialError>,
+    ) {
         self.room.reads.end_holder(session);
-        if let Err(error) = self.credentials.signed_out(person, session, how) {
+        if let Err(error) = record(&self.credentials) {
             tracing::error!(%error, session, person, "the end of a session couldn't be put on record");
         }
     }
@@ -229,11 +239,8 @@ impl Console {
 
     fn ended_by(&self, by: &str, session: &Session) {
         let Session { id, person, .. } = session;
-        self.room.reads.end_holder(id);
-        let told = self.credentials.signed_out_by(by, person, id, Ending::Operator);
-        if let Err(error) = told {
-            tracing::error!(%error, session = id, person, "the end of a session couldn't be put on record");
-        }
+        let told = |credentials: &Credentials| credentials.signed_out_by(by, person, id, Ending::Operator);
+        self.follow_up(person, id, told);
     }
 
     /// Ends every session of a person, and says how many those were.
