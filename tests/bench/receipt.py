@@ -15,18 +15,19 @@ uploads  Recordings of 256 MB that the gate is through with at once, put with an
 """
 
 import argparse
+import contextlib
 import os
 import pathlib
-import re
-import shutil
 import statistics
 import subprocess
-import tempfile
 import threading
 import time
 
+from harness.cost import cpu_seconds
+from harness.media import make_recording as make_padded, renumber
+from harness.process import folder_of_our_own, run
+from harness.servers import Muniment
 from inspection import make_recording
-from upload import Muniment, cpu_seconds, make_video, run, wait_for
 
 LOOK = 0.02
 
@@ -34,9 +35,8 @@ LOOK = 0.02
 class Server(Muniment):
     """The server, started and stopped with the deep tier on or off."""
 
-    def __init__(self, folder, key, programs):
-        super().__init__(folder, key, "aes256-gcm@openssh.com", str(programs / "muniment"))
-        self.folder, self.binary, self.config = folder, str(programs / "muniment"), self.vault / "muniment.toml"
+    def __init__(self, folder, programs):
+        super().__init__("muniment", folder / "server", programs / "muniment")
         self.names = 0
         # Strips the words that make ssh itself talkative: only sftp's own trace is wanted.
         self.quiet_ssh = folder / "quiet-ssh"
@@ -46,22 +46,11 @@ class Server(Muniment):
     def restart(self, deep):
         self.process.terminate()
         self.process.wait()
-        text = self.config.read_text()
-        text = re.sub(r"(?m)^deep = \w+\n", "", text)
-        line = f"deep = {str(deep).lower()}\n"
-        if "[inspect]\n" in text:
-            text = text.replace("[inspect]\n", f"[inspect]\n{line}", 1)
-        else:
-            text += f"\n[inspect]\n{line}"
-        self.config.write_text(text)
-        self.process = subprocess.Popen([self.binary, "--config", str(self.config), "serve"],
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        wait_for(self.port)
+        self.configure("deep", str(deep).lower())
+        self.serve()
 
     def sftp(self, *words):
-        return ["sftp", *words, "-P", str(self.port), "-i", str(self.key), "-c", self.cipher,
-                "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "IdentitiesOnly=yes",
-                f"{self.user}@127.0.0.1"]
+        return ["sftp", *words, "-F", str(self.ssh_config(self.uploader, "aes256-gcm@openssh.com")), "bench"]
 
     def target(self, _=None):
         self.names += 1
@@ -199,6 +188,7 @@ def receipts(server, folder, whole, tries):
 def uploads(server, folder, whole, rounds):
     size = 256 << 20
     video = folder / "padded.mp4"
+    make_padded(video, size)
     server.restart(True)
     for number in range(3):
         unlike(whole, 2000 + number)
@@ -216,7 +206,7 @@ def uploads(server, folder, whole, rounds):
             seconds = []
             for _ in range(3):
                 number += 1
-                make_video_again(video, size, number)
+                renumber(video, number)
                 if deep:
                     server.wait_for_worker()
                 worker = server.workers()
@@ -235,15 +225,6 @@ def uploads(server, folder, whole, rounds):
           f"lost {100 * statistics.median(slower):.1f} % ({100 * min(slower):.1f}-{100 * max(slower):.1f} %)")
 
 
-def make_video_again(video, size, number):
-    """A recording of its own: made once, then its padding differs."""
-    if not video.exists():
-        make_video(video, size)
-    with open(video, "r+b") as file:
-        file.seek(-8, os.SEEK_END)
-        file.write(number.to_bytes(8, "big"))
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("programs", type=pathlib.Path)
@@ -252,25 +233,16 @@ def main():
     parser.add_argument("--only", choices=("receipt", "uploads"))
     parser.add_argument("--dir", help="where the vault lies")
     options = parser.parse_args()
-    folder = pathlib.Path(tempfile.mkdtemp(dir=options.dir))
-    server = None
-    try:
-        key = folder / "key"
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+    with folder_of_our_own(options.dir) as folder, contextlib.ExitStack() as stack:
         whole = make_recording(folder)
         unlike(whole, 0)
-        server = Server(folder, key, options.programs.resolve())
+        server = Server(folder, options.programs.resolve())
+        stack.callback(server.stop)
         print(f"{os.cpu_count()} cores, {load()}")
         if options.only != "uploads":
             receipts(server, folder, whole, options.tries)
         if options.only != "receipt":
             uploads(server, folder, whole, options.rounds)
-    finally:
-        if server:
-            server.process.terminate()
-            server.process.wait()
-        subprocess.run(["chattr", "-R", "-i", str(folder)], check=False, capture_output=True)
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

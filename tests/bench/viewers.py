@@ -10,31 +10,25 @@ usage: viewers.py MUNIMENT_BINARY [--viewers 200] [--mbit 2] [--uploaders 20] [-
 """
 
 import argparse
-import base64
-import hashlib
-import hmac
-import http.client
+import contextlib
 import json
-import os
 import pathlib
 import re
-import shutil
-import ssl
 import statistics
 import struct
 import subprocess
-import tempfile
 import threading
 import time
-import urllib.parse
 
-from upload import cpu_seconds, free_port, run
+from harness.cost import cpu_seconds
+from harness.media import boxes, filled
+from harness.people import Person, granted
+from harness.process import folder_of_our_own, free_port, run
 
 PER_PERSON = 10
 """Readings that one person has open at one time."""
 START_S, AHEAD_S = 2, 10
 """Seconds of playback that a player wants before it begins, and that it keeps ready at the most."""
-STEP_S = 30
 
 
 def make_clip(path, seconds, bits_per_second):
@@ -45,39 +39,6 @@ def make_clip(path, seconds, bits_per_second):
          f"sine=d={seconds}", "-c:v", "libx264", "-preset", "ultrafast", "-b:v", rate, "-minrate", rate, "-maxrate", rate,
          "-bufsize", rate, "-x264-params", "nal-hrd=cbr", "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "64k",
          "-movflags", "+faststart", str(path)], check=True)
-
-
-def boxes(data):
-    at = 0
-    while at + 8 <= len(data):
-        size, kind = struct.unpack(">I4s", data[at:at + 8])
-        if size == 1:
-            size = struct.unpack(">Q", data[at + 8:at + 16])[0]
-        yield kind, at, size
-        at += size
-
-
-def filled(clip, out, size, index_first):
-    """The clip, made `size` bytes long by random bytes in a box that players pass over, before its index or at the end."""
-    data = clip.read_bytes()
-    found = {kind: (at, length) for kind, at, length in boxes(data)}
-    at, length = found[b"moov"]
-    if index_first:
-        head, tail = data, b""
-    else:
-        # Where the index was, its bytes are passed over, so that offsets stay what they are.
-        hole = struct.pack(">I4s", length, b"free") + os.urandom(length - 8)
-        head, tail = data[:at] + hole + data[at + length:], data[at:at + length]
-    left = size - len(head) - len(tail)
-    block = os.urandom(1 << 20)
-    with open(out, "wb") as file:
-        file.write(head)
-        file.write(struct.pack(">I4sQ", 1, b"free", left))
-        left -= 16
-        while left > 0:
-            file.write(block[: min(left, len(block))])
-            left -= len(block)
-        file.write(tail)
 
 
 class Vault:
@@ -136,95 +97,9 @@ class Vault:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
 
-    def stop(self):
+    def close(self):
         self.process.terminate()
         self.process.wait()
-        subprocess.run(["chattr", "-R", "-i", str(self.vault)], check=False, capture_output=True)
-
-
-class Person:
-    """Somebody at the console: signed in by password and code, with one session."""
-
-    def __init__(self, vault, name, code):
-        self.name, self.web, self.cookies, self.csrf = name, vault.web, {}, ""
-        self.tls = ssl.create_default_context(cafile=str(vault.vault / "keys/console.crt"))
-        self.password = f"a long enough password of {name[::-1]}"
-        page = self.learn("/join")
-        page = self.post("/join", {"code": code})[2].decode()
-        self.secret = base64.b32decode(re.sub(r"\s", "", re.search(r'<p class="once"><code>([^<]+)', page)[1]))
-        self.used = int(time.time()) // STEP_S - 1
-        enrolment = re.search(r'name="enrolment" value="([^"]+)"', page)[1]
-        status, _, body = self.post("/join/finish", {
-            "code": code, "enrolment": enrolment, "answer": "", "password": self.password, "again": self.password,
-            "totp": self.totp(self.used)})
-        assert status == 200, body.decode()
-
-    def totp(self, step):
-        digest = hmac.digest(self.secret, struct.pack(">q", step), hashlib.sha1)
-        at = digest[-1] & 15
-        return f"{(struct.unpack('>I', digest[at:at + 4])[0] & 0x7FFFFFFF) % 10**6:06}"
-
-    def sign_in(self):
-        self.learn("/sign-in")
-        step = max(self.used + 1, int(time.time()) // STEP_S - 1)
-        status, _, body = self.post("/sign-in", {"name": self.name, "password": self.password, "code": self.totp(step)})
-        assert status == 303, body.decode()
-        self.learn("/account")
-        return self
-
-    def connection(self):
-        connection = http.client.HTTPSConnection("localhost", self.web, context=self.tls, timeout=60)
-        connection.connect()
-        return connection
-
-    def ask(self, connection, method, path, fields=None, headers=()):
-        body = urllib.parse.urlencode(fields, doseq=True) if fields is not None else None
-        headers = dict(headers) | {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
-        if body is not None:
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Origin": f"https://localhost:{self.web}"}
-        connection.request(method, path, body, headers)
-        answer = connection.getresponse()
-        for cookie in answer.headers.get_all("set-cookie", []):
-            name, value = cookie.split(";")[0].split("=", 1)
-            self.cookies[name] = value
-            if not value:
-                del self.cookies[name]
-        return answer
-
-    def whole(self, method, path, fields=None):
-        connection = self.connection()
-        answer = self.ask(connection, method, path, fields)
-        body = answer.read()
-        connection.close()
-        return answer.status, answer.headers, body
-
-    def get(self, path):
-        return self.whole("GET", path)
-
-    def post(self, path, fields):
-        return self.whole("POST", path, {"csrf": self.csrf} | fields)
-
-    def learn(self, path):
-        page = self.get(path)[2].decode()
-        self.csrf = re.search(r'name="csrf" value="([^"]+)"', page)[1]
-        return page
-
-    def asks_for(self, evidence, purpose="view"):
-        status, headers, body = self.post("/requests", {
-            "evidence": evidence, "purpose": purpose, "basis": "regulator", "reason": "bench", "duration_s": "28800"})
-        assert status == 303, body.decode()
-        return re.search(r"/requests/([^/?]+)", headers["location"])[1]
-
-    def views(self, evidence):
-        status, _, page = self.get(f"/evidence/{evidence}/1/view")
-        assert status == 200, page.decode()
-        return re.search(r'data-reading="([^"]+)"', page.decode())[1]
-
-
-def granted(person, approver, evidence, purpose="view"):
-    request = person.asks_for(evidence, purpose)
-    status, _, body = approver.post(f"/requests/{request}/approve", {})
-    assert status == 303, body.decode()
 
 
 class Viewer(threading.Thread):
@@ -337,9 +212,7 @@ def main():
     parser.add_argument("--large-mb", type=int, default=2048)
     parser.add_argument("--dir", help="where everything lies while it runs")
     options = parser.parse_args()
-    folder = pathlib.Path(tempfile.mkdtemp(dir=options.dir))
-    vault = Vault(folder, options.binary)
-    try:
+    with folder_of_our_own(options.dir) as folder, contextlib.closing(Vault(folder, options.binary)) as vault:
         approver = Person(vault, "approver", vault.add("approver", "approver"))
         people = [f"viewer{number:02d}" for number in range(-(-options.viewers // PER_PERSON))]
         people = [Person(vault, name, vault.add(name, "retriever")) for name in people]
@@ -400,9 +273,6 @@ def main():
             "server_cores": round((cpu_seconds(vault.process.pid) - before) / elapsed, 2),
             "server_peak_mb": round(vault.peak_mb()), "server_threads": peak_threads,
         }))
-    finally:
-        vault.stop()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,42 @@
+"""What the figures were made on."""
+
+import os
+import pathlib
+import platform
+import re
+import subprocess
+
+from .clients import RCLONE
+
+FLAGS = ("aes", "pclmulqdq", "sha_ni", "avx2", "avx512f", "vaes", "vpclmulqdq")
+
+
+def _first_line(*command):
+    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    return (ran.stdout + ran.stderr).strip().splitlines()[0]
+
+
+def describe(stores):
+    """Machine and versions, by what they are."""
+    cpu = pathlib.Path("/proc/cpuinfo").read_text()
+    flags = re.search(r"(?m)^flags\s*:(.*)$", cpu)
+    flags = set(flags[1].split()) if flags else set()
+    model = re.search(r"(?m)^model name\s*:\s*(.*)$", cpu)
+    memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / (1 << 20)
+    system = dict(re.findall(r'(?m)^(\w+)="?([^"\n]*)"?$', pathlib.Path("/etc/os-release").read_text()))
+    commit = _first_line("git", "describe", "--always", "--dirty", "--abbrev=12")
+    return {
+        "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
+                     f"{', '.join(flag for flag in FLAGS if flag in flags)}",
+        "memory": f"{memory:.0f} GiB",
+        "system": f"{system.get('PRETTY_NAME', '?')}, Linux {platform.release()}",
+        "stores": ", ".join(f"{name}: {_file_system(path)}" for name, path in stores.items()),
+        "OpenSSH": _first_line("ssh", "-V"),
+        "rclone": _first_line(RCLONE, "version"),
+        "lftp": _first_line("lftp", "--version").split("|")[1].strip(),
+        "Muniment": commit,
+    }
+
+
+def _file_system(path):
+    return _first_line("stat", "-f", "-c", "%T", path)
