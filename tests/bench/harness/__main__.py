@@ -1,87 +1,107 @@
-"""The command line; `./bench` builds and calls it. Results go to target/bench/, tables to standard output."""
+"""The command line; `./bench` builds and calls it. Tables go to standard output, figures to target/bench/."""
 
 import argparse
-import contextlib
 import json
 import os
 import pathlib
+import signal
+import sys
 import time
 
-from . import machine
-from .clients import CIPHERS, CLIENTS
-from .process import folder_of_our_own
+from . import document, machine
+from .bench import MEMORY, Bench, Cell
+from .clients import CIPHERS, CLIENTS, ROOT
 from .rounds import say
 from .scenarios import SCENARIOS
-from .servers import Muniment, OpenSsh
 
-ROOT = pathlib.Path(__file__).parents[3]
-MEMORY = "/dev/shm"
+DISK = ROOT / "target/bench/store"
+LARGE_MB, SMALLER_MB = 2048, 512
+"""The large file, and a smaller one for what isn't worth so much time."""
 
 
-class Bench:
-    """What was asked for, and what scenarios need for it."""
+def everything():
+    """What is measured when nothing is asked for: where, what, how. About twenty-five minutes."""
+    cells = [Cell(client, cipher, LARGE_MB, 5) for client in ("sftp", "rclone") for cipher in ("aes256-gcm", "chacha20")]
+    cells += [Cell(client, "aes128-gcm", SMALLER_MB, 3) for client in ("sftp", "rclone")]
+    cells += [Cell("lftp", cipher, SMALLER_MB, 3) for cipher in CIPHERS]
+    yield MEMORY, "upload", {"cells": cells}
+    yield DISK, "upload", {"cells": [Cell("sftp", "aes256-gcm", 1024, 3)]}
+    yield MEMORY, "download", {"cells": cells}
+    for store in (MEMORY, DISK):
+        yield store, "small", {"pairs": 3}
+    yield MEMORY, "many", {"pairs": 3, "size_mb": 1024}
+    for store in (MEMORY, DISK):
+        yield store, "ack", {"pairs": 3}
+    yield MEMORY, "logins", {"pairs": 5}
+    yield MEMORY, "first-byte", {"pairs": 5}
+    yield MEMORY, "idle", {}
+    yield MEMORY, "pieces", {}
 
-    def __init__(self, options, store):
-        self.options, self.store, self.pairs = options, store, options.pairs
-        self.size_bytes = options.size_mb << 20
-        self.clients, self.ciphers = options.client, options.cipher
 
-    def scratch(self):
-        """A folder for what clients send and take: in memory, whatever the store is."""
-        return folder_of_our_own(MEMORY if os.path.isdir(MEMORY) else None)
-
-    @contextlib.contextmanager
-    def servers(self):
-        """All contestants, running; the first is what the others are compared with."""
-        with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(folder_of_our_own(self.store))
-            makers = [lambda: OpenSsh("internal-sftp", folder / "internal", "internal-sftp")]
-            if self.options.external:
-                makers.append(lambda: OpenSsh("sftp-server", folder / "external", "/usr/lib/openssh/sftp-server"))
-            makers.append(lambda: Muniment("muniment", folder / "muniment", self.options.binary))
-            if self.options.also:
-                makers.append(lambda: Muniment("also", folder / "also", self.options.also))
-            servers = []
-            for make in makers:
-                server = make()
-                stack.callback(server.stop)
-                servers.append(server)
-            yield servers
+def asked(options):
+    """The same for what was asked for on the command line."""
+    cells = [Cell(client, cipher, options.size_mb or LARGE_MB, options.pairs or 5)
+             for client in options.client or ["sftp", "rclone"] for cipher in options.cipher or ["aes256-gcm", "chacha20"]]
+    how = {"cells": cells}
+    if options.pairs:
+        how["pairs"] = options.pairs
+    if options.size_mb:
+        how["size_mb"] = options.size_mb
+    for store in options.store or [MEMORY]:
+        for name in options.scenario:
+            yield store, name, how
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./bench", description="Muniment beside OpenSSH's own SFTP server, in turn.")
-    parser.add_argument("scenario", nargs="*", help=f"which of {', '.join(SCENARIOS)}; all when none is named")
+    parser = argparse.ArgumentParser(
+        prog="./bench", description="Muniment beside OpenSSH's own SFTP server, in turn. Without the name of a scenario "
+        "everything is measured as it stands in docs/BENCHMARKS.md, and its tables are written anew.")
+    parser.add_argument("scenario", nargs="*", help=", ".join(SCENARIOS))
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target/release/muniment", help="the server to measure")
     parser.add_argument("--also", type=pathlib.Path, help="another build of it, measured in the same rounds")
-    parser.add_argument("--pairs", type=int, default=5, help="rounds that count")
-    parser.add_argument("--size-mb", type=int, default=2048, help="the large file, MiB")
+    parser.add_argument("--pairs", type=int, help="rounds that count")
     parser.add_argument("--store", action="append", help=f"where servers keep their files; {MEMORY} when not given")
-    parser.add_argument("--client", action="append", choices=list(CLIENTS))
-    parser.add_argument("--cipher", action="append", choices=list(CIPHERS))
     parser.add_argument("--external", action="store_true", help="OpenSSH with its sftp-server as a program, too")
+    parser.add_argument("--deep", action="store_true", help="with the inspection in the background, as it ships")
+    parser.add_argument("--size-mb", type=int, help="upload, download: the file; many: all files together; MiB")
+    parser.add_argument("--client", action="append", choices=list(CLIENTS), help="upload, download")
+    parser.add_argument("--cipher", action="append", choices=list(CIPHERS), help="upload, download")
+    parser.add_argument("--files", type=int, default=5000, help="small")
+    parser.add_argument("--only", choices=("cards", "scans"), help="small, many, ack: Muniment with one kind of file")
+    parser.add_argument("--at-once", type=int, nargs="+", help="small, many: sessions at one time")
+    parser.add_argument("--seconds", type=float, default=6, help="ack: how long a round takes")
+    parser.add_argument("--logins", type=int, default=400, help="logins")
+    parser.add_argument("--sessions", type=int, default=500, help="idle")
+    parser.add_argument("--write", action="store_true", help="write the tables into docs/BENCHMARKS.md")
     options = parser.parse_args()
+    # Servers are ended and files removed however this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("bench: ended from outside"))
     unknown = [name for name in options.scenario if name not in SCENARIOS]
     if unknown:
         parser.error(f"there is no scenario {', '.join(unknown)}")
-    options.client, options.cipher = options.client or ["sftp", "rclone"], options.cipher or ["aes256-gcm", "chacha20"]
     options.binary = options.binary.resolve()
     options.also = options.also and options.also.resolve()
-    stores = options.store or [MEMORY]
-    results = {"machine": machine.describe({store: store for store in stores}), "scenarios": {}}
-    folder = ROOT / "target/bench"
-    folder.mkdir(parents=True, exist_ok=True)
-    for store in stores:
-        bench = Bench(options, store)
-        for name in options.scenario or SCENARIOS:
-            say(f"== {name}, store {store}, load {os.getloadavg()[0]:.1f}")
-            begun = time.monotonic()
-            tables, raw = SCENARIOS[name].run(bench)
-            results["scenarios"][f"{name} {store}"] = raw
-            for text in tables.values():
-                print(text, flush=True)
-            say(f"   {time.monotonic() - begun:.0f} s")
-    (folder / f"{time.strftime('%Y%m%d-%H%M%S')}.json").write_text(json.dumps(results, indent=1))
+    plan = list(asked(options) if options.scenario else everything())
+    if not options.scenario:
+        options.external = options.write = True
+    DISK.mkdir(parents=True, exist_ok=True)
+    results = {"machine": machine.describe({str(store) for store, _, _ in plan}, options.binary), "measured": []}
+    tables, begun = {}, time.monotonic()
+    for store, name, how in plan:
+        say(f"== {name}, store {store}, load {os.getloadavg()[0]:.1f}")
+        started = time.monotonic()
+        table, figures = SCENARIOS[name].run(Bench(options, store, **how))
+        caption = "" if store == MEMORY else f"On disk ({machine.file_system(store)}):\n\n"
+        tables.setdefault(name, []).append(caption + table)
+        results["measured"].append({"scenario": name, "store": str(store), "figures": figures})
+        print(f"{caption}{table}\n", flush=True)
+        say(f"   {time.monotonic() - started:.0f} s")
+    path = DISK.parent / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    path.write_text(json.dumps(results, indent=1))
+    say(f"{time.monotonic() - begun:.0f} s in all; figures in {path.relative_to(ROOT)}")
+    if options.write:
+        tables["machine"] = [machine.as_list(results["machine"])]
+        document.write(ROOT / "docs/BENCHMARKS.md", {name: "\n\n".join(parts) for name, parts in tables.items()})
 
 
 if __name__ == "__main__":

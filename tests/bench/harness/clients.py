@@ -1,6 +1,7 @@
 """The clients that branches use, as programs: each puts or gets one file and ends."""
 
 import pathlib
+import subprocess
 
 from .process import run
 
@@ -9,7 +10,8 @@ CIPHERS = {
     "aes128-gcm": "aes128-gcm@openssh.com",
     "chacha20": "chacha20-poly1305@openssh.com",
 }
-RCLONE = pathlib.Path(__file__).parents[3] / "target/venv/bin/rclone"
+ROOT = pathlib.Path(__file__).parents[3]
+RCLONE = ROOT / "target/venv/bin/rclone"
 
 
 class Sftp:
@@ -35,7 +37,8 @@ class Rclone:
     def copy(self, server, login, cipher, source, target):
         run(RCLONE, "copyto", "--config", "/dev/null", "--retries", "1", "--low-level-retries", "1", "--ignore-times",
             "--sftp-host", "127.0.0.1", "--sftp-port", server.port, "--sftp-user", login.user, "--sftp-key-file", login.key,
-            "--sftp-ciphers", CIPHERS[cipher], "--sftp-disable-hashcheck", "--sftp-shell-type", "none", source, target)
+            "--sftp-ciphers", CIPHERS[cipher], "--sftp-key-exchange", "curve25519-sha256",
+            "--sftp-disable-hashcheck", "--sftp-shell-type", "none", source, target)
 
     def put(self, server, cipher, local, remote):
         self.copy(server, server.uploader, cipher, local, f":sftp:{remote}")
@@ -63,3 +66,19 @@ class Lftp:
 
 
 CLIENTS = {client.name: client for client in (Sftp(), Rclone(), Lftp())}
+
+
+def sftp_at_once(server, batches, folder, words=()):
+    """Several of OpenSSH's clients at one time, each with its own lines; back when all have ended well."""
+    config = server.ssh_config(server.uploader, CIPHERS["aes256-gcm"])
+    running = []
+    for number, lines in enumerate(batches):
+        batch = folder / f"batch-{number}"
+        batch.write_text("".join(lines))
+        running.append(subprocess.Popen(["sftp", "-q", *words, "-b", str(batch), "-F", str(config), "bench"],
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True))
+    # Errors are few words, so no client waits for somebody to read them.
+    for client in running:
+        _, said = client.communicate()
+        if client.returncode:
+            raise SystemExit(f"a client of {server.name} ended with {client.returncode}: {said}")

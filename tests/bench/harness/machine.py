@@ -6,7 +6,7 @@ import platform
 import re
 import subprocess
 
-from .clients import RCLONE
+from .clients import RCLONE, ROOT
 
 FLAGS = ("aes", "pclmulqdq", "sha_ni", "avx2", "avx512f", "vaes", "vpclmulqdq")
 
@@ -16,7 +16,7 @@ def _first_line(*command):
     return (ran.stdout + ran.stderr).strip().splitlines()[0]
 
 
-def describe(stores):
+def describe(stores, binary):
     """Machine and versions, by what they are."""
     cpu = pathlib.Path("/proc/cpuinfo").read_text()
     flags = re.search(r"(?m)^flags\s*:(.*)$", cpu)
@@ -24,19 +24,28 @@ def describe(stores):
     model = re.search(r"(?m)^model name\s*:\s*(.*)$", cpu)
     memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text())[1]) / (1 << 20)
     system = dict(re.findall(r'(?m)^(\w+)="?([^"\n]*)"?$', pathlib.Path("/etc/os-release").read_text()))
-    commit = _first_line("git", "describe", "--always", "--dirty", "--abbrev=12")
+    commit = _first_line("git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude", "*")
+    # A build of somebody's own needn't be of this commit.
+    own = binary == ROOT / "target/release/muniment"
     return {
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores, "
                      f"{', '.join(flag for flag in FLAGS if flag in flags)}",
         "memory": f"{memory:.0f} GiB",
         "system": f"{system.get('PRETTY_NAME', '?')}, Linux {platform.release()}",
-        "stores": ", ".join(f"{name}: {_file_system(path)}" for name, path in stores.items()),
+        "store": ", ".join(sorted(file_system(store) for store in stores)),
+        "load before": f"{os.getloadavg()[0]:.1f}",
         "OpenSSH": _first_line("ssh", "-V"),
         "rclone": _first_line(RCLONE, "version"),
         "lftp": _first_line("lftp", "--version").split("|")[1].strip(),
-        "Muniment": commit,
+        "Muniment": commit if own else f"a build of its own ({_first_line(binary, '--version')})",
     }
 
 
-def _file_system(path):
-    return _first_line("stat", "-f", "-c", "%T", path)
+def file_system(path):
+    """Its kind, such as tmpfs."""
+    return _first_line("findmnt", "-n", "-o", "FSTYPE", "--target", path)
+
+
+def as_list(described):
+    """The same in Markdown."""
+    return "\n".join(f"- {what}: {value}" for what, value in described.items())

@@ -59,3 +59,30 @@ def filled(clip, out, size, index_first):
         file.write(head)
         write_hole(file, left)
         file.write(tail)
+
+
+SMALL_BYTES = 64 * 1024
+
+
+def make_cards(folder, count):
+    """So many JPEGs of 64 KiB, each unlike the others: pictures of the size of a card at 300 dpi, filled up by a comment."""
+    pictures = _pictures(folder)
+    for number in range(count):
+        picture = pictures[number % len(pictures)]
+        first = 4 + int.from_bytes(picture[4:6], "big")
+        left = SMALL_BYTES - len(picture)
+        comment = b"\xff\xfe" + (left - 2).to_bytes(2, "big") + os.urandom(left - 4)
+        (folder / f"{number}.jpg").write_bytes(picture[:first] + comment + picture[first:])
+    return [folder / f"{number}.jpg" for number in range(count)]
+
+
+def _pictures(folder):
+    """Twenty pictures a little smaller than that, as good as the size allows."""
+    for quality in range(2, 32):
+        subprocess.run(
+            ["ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=s=1012x638:r=1:d=20,noise=alls=8:allf=t",
+             "-pix_fmt", "yuvj420p", "-c:v", "mjpeg", "-q:v", str(quality), str(folder / "picture-%02d.jpg")], check=True)
+        pictures = [path.read_bytes() for path in sorted(folder.glob("picture-*.jpg"))]
+        if max(map(len, pictures)) < SMALL_BYTES - 64:
+            return pictures
+    raise SystemExit("no quality makes pictures small enough")

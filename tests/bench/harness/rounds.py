@@ -11,6 +11,14 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+class Contestant:
+    """A server, in one of the ways it is measured."""
+
+    def __init__(self, server, name=None, **how):
+        self.server, self.name = server, name or server.name
+        self.__dict__.update(how)
+
+
 class Measured:
     """Figures of several contestants, one a round."""
 

@@ -2,18 +2,21 @@
 
 OpenSSH is set up as it serves fastest: its user is root (no second process a session), no PAM, no limit on new connections.
 Muniment is as `muniment init` makes it, but for its background inspection, which isn't part of an upload and would run into
-the other server's turn.
+the other server's turn, and for limits that are meant for one branch. Keys are exchanged by X25519 with both: each has another
+post-quantum method, which only some clients know.
 """
 
 import collections
+import contextlib
 import json
 import pathlib
 import re
 import shutil
+import sqlite3
 import subprocess
 import time
 
-from .cost import counter, memory_bytes
+from .cost import counter, memory_bytes, quiet
 from .people import Person, granted
 from .process import free_port, run, wait_for
 
@@ -45,11 +48,25 @@ class Server:
         path.write_text(
             f"Host bench\n  HostName 127.0.0.1\n  Port {self.port}\n  User {login.user}\n  IdentityFile {login.key}\n"
             f"  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  BatchMode yes\n"
-            f"  LogLevel ERROR\n" + (f"  Ciphers {cipher}\n" if cipher else ""))
+            f"  LogLevel ERROR\n  KexAlgorithms curve25519-sha256\n" + (f"  Ciphers {cipher}\n" if cipher else ""))
         return path
 
     def memory_bytes(self):
         return memory_bytes(self.cost.pids())
+
+    def backlog(self):
+        """What a server has promised and still has to do."""
+        return 0
+
+    def settle(self, patience_s=120):
+        """Waits until it has done everything. Gives its processor time by then, and how many seconds that took."""
+        begun, took = time.monotonic(), 0
+        while self.backlog():
+            took = time.monotonic() - begun
+            if took > patience_s:
+                raise SystemExit(f"{self.name} still has something to do")
+            time.sleep(0.05)
+        return quiet(self.cost), took
 
     def stop(self):
         if self.process:
@@ -66,10 +83,11 @@ class OpenSsh(Server):
         self.inbox.mkdir()
         make_key(folder / "host")
         config = folder / "config"
+        # A shell starts the SFTP server where it is a program; SHLVL keeps it from reading the user's own files, as it does for sshd.
         config.write_text(
             f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nStrictModes no\nUsePAM no\nPidFile none\n"
             f"AuthorizedKeysFile {folder}/key.pub\nPermitRootLogin yes\nMaxStartups 2000\nMaxSessions 100\n"
-            f"LoginGraceTime 300\nUseDNS no\nPrintMotd no\nSubsystem sftp {sftp_server}\n")
+            f"LoginGraceTime 300\nUseDNS no\nPrintMotd no\nSetEnv SHLVL=9\nSubsystem sftp {sftp_server}\n")
         pathlib.Path("/run/sshd").mkdir(exist_ok=True)
         self.start("/usr/sbin/sshd", "-D", "-e", "-f", config)
 
@@ -77,13 +95,17 @@ class OpenSsh(Server):
         """Where a client puts a file of this name."""
         return f"{self.inbox}/{name}"
 
-    def offer(self, file, name):
-        """Where a client gets a file of this name."""
-        shutil.copyfile(file, self.inbox / name)
-        return self.path(name)
+    def offer(self, files):
+        """Takes files in, by name, and gives the paths at which a client gets them."""
+        for name, file in files.items():
+            shutil.copyfile(file, self.inbox / name)
+        return {name: self.path(name) for name in files}
+
+    def mark(self):
+        """What `check` goes from."""
 
     def check(self, sizes):
-        """What was uploaded since the last call is there as a whole. Sizes in bytes by name."""
+        """These files are there as a whole. Sizes in bytes by name."""
         for name, size in sizes.items():
             found = (self.inbox / name).stat().st_size
             if found != size:
@@ -103,6 +125,8 @@ class Muniment(Server):
         self.config = self.vault / "muniment.toml"
         self.config.write_text(self.config.read_text() + '\n[retrieval]\nidentity = "keys/identity.age"\n')
         self.configure("deep", str(deep).lower())
+        for limit in ("max_connections", "max_connections_per_address", "max_waiting_per_person"):
+            self.configure(limit, "1_000_000" if limit == "max_waiting_per_person" else "2_000")
         self.cli("branch", "add", "0101", "--name", "bench")
         self.uploader = self.add("clerk", "uploader", "--branch", "0101")
         self.serve()
@@ -154,22 +178,50 @@ class Muniment(Server):
     def path(self, name):
         return f"/inbox/{name}"
 
-    def offer(self, file, name):
-        run("sftp", "-q", "-b", "-", "-F", self.ssh_config(self.uploader), "bench", input=f"put {file} {self.path(name)}\n")
-        self.check({name: None})
-        self.grant([name])
+    def offer(self, files):
+        self.mark()
+        lines = [f"put {file} {self.path(name)}\n" for name, file in files.items()]
+        run("sftp", "-q", "-b", "-", "-F", self.ssh_config(self.uploader), "bench", input="".join(lines))
+        self.settle()
+        self.check(files)
+        self.grant(files)
+        return {name: self._granted_path(name) for name in files}
+
+    def _granted_path(self, name):
         customer, _, flow, doctype, rest = name.split("_")
         return f"/evidence/{customer}/{flow}/{doctype}-{int(rest.split('.')[0])}/v1/{name}"
 
+    def _catalogue(self, question):
+        with contextlib.closing(sqlite3.connect(f"file:{self.vault}/catalog.db?mode=ro", uri=True)) as catalogue:
+            return catalogue.execute(question).fetchone()[0]
+
+    def backlog(self):
+        """Sealed files that aren't in their places yet, and uploads whose inspection outlasted their client."""
+        placements = self._catalogue("SELECT count(*) FROM placement")
+        return placements + self._catalogue("SELECT count(*) FROM accession WHERE state = 'received' AND reason = 'inspecting'")
+
+    def log_size(self):
+        """Entries of the custody log."""
+        return self._catalogue("SELECT max(leaf_index) + 1 FROM event")
+
+    def mark(self):
+        self.marked = self.log_size()
+
     def check(self, sizes):
-        sealed = self.evidence()
-        for name in sizes:
+        """All are sealed; those whose names say nothing are committed as uploads that wait for a manifest."""
+        entries = self.log_size() - self.marked
+        if entries < len(sizes):
+            raise SystemExit(f"{self.name} committed {entries} of {len(sizes)} uploads")
+        named = [name for name in sizes if not name.startswith("scan-")]
+        sealed = self.evidence() if named else {}
+        for name in named:
             if name not in sealed or sealed[name]["state"] != "sealed":
                 raise SystemExit(f"{self.name} didn't seal {name}: {sealed.get(name)}")
 
     def discard(self):
-        """Makes room by taking sealed bodies away from below: nothing asks for them again."""
+        """Makes room by taking bodies away from below, sealed and waiting ones: nothing asks for them again."""
         bodies = [str(path) for path in self.vault.glob("objects/*/*/*/content")]
+        bodies += [str(path) for path in self.vault.glob("staging/*") if not path.suffix]
         for at in range(0, len(bodies), 500):
             subprocess.run(["chattr", "-f", "-i", *bodies[at:at + 500]], check=False, capture_output=True)
         for body in bodies:

@@ -1,14 +1,13 @@
-"""Tables in Markdown, and where they stand in the document."""
+"""Tables in Markdown."""
 
-import re
 import statistics
 
 
 def figure(value):
-    """Three digits that count."""
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+    """Three digits that count, or two of something small."""
+    if value >= 100 or value < 0.0005:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}" if value >= 0.1 else f"{value:.3f}"
 
 
 def with_spread(values):
@@ -20,29 +19,25 @@ def table(head, rows):
     return "\n".join(lines + [f"| {' | '.join(row)} |" for row in rows])
 
 
-def beside(measured_rows, keys, first):
-    """One line a measurement and contestant: absolute values, and ratios to the first contestant of each measurement.
+def beside(measured, figures, what, bases=None, alone=()):
+    """Columns `what` and server, then each figure's absolute values and its ratio to each base (the first contestant,
+    when none are named); a line a contestant.
 
-    `keys` maps a figure's name to its heading; `first` is the heading of the first column.
+    `figures` maps a figure's name to its heading, `bases` a contestant's name to how it is called in the headings; figures
+    that are `alone` have no ratios.
     """
-    head, rows = [first, "server"], []
-    for heading in keys.values():
-        head += [heading, "ratio"]
-    for measured in measured_rows:
-        base = measured.names()[0]
-        for name in measured.names():
-            row = [measured.what, name]
-            for key in keys:
-                row.append(with_spread(measured.column(name, key)))
-                row.append("1" if name == base else f"**{with_spread(measured.ratios(name, key, base))}**")
+    bases = bases or {measured[0].names()[0]: ""}
+    head = [what, "server"]
+    for key, heading in figures.items():
+        head += [heading, *(f"× {called}".strip() for called in bases.values() if key not in alone)]
+    rows = []
+    for each in measured:
+        for name in each.names():
+            row = [each.what, name]
+            for key in figures:
+                row.append(with_spread(each.column(name, key)))
+                for base in bases if key not in alone else ():
+                    ratio = "1" if name == base else with_spread(each.ratios(name, key, base))
+                    row.append(ratio if name in bases else f"**{ratio}**")
             rows.append(row)
     return table(head, rows)
-
-
-def replace(document, marker, text):
-    """Puts text between a document's markers `<!-- bench:NAME -->` and `<!-- /bench:NAME -->`."""
-    begin, end = f"<!-- bench:{marker} -->", f"<!-- /bench:{marker} -->"
-    pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
-    if len(pattern.findall(document)) != 1:
-        raise SystemExit(f"the document has no place for {begin}")
-    return pattern.sub(lambda _: f"{begin}\n\n{text}\n\n{end}", document)

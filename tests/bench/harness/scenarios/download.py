@@ -7,35 +7,41 @@ import filecmp
 import time
 
 from ..clients import CLIENTS
-from ..cost import quiet
 from ..media import make_recording
 from ..rounds import take_turns
 from ..tables import beside
 from .upload import FIGURES
 
-NAME = "000100012345_20260728_A0000001_WVID_01.mp4"
+
+def name_of(size):
+    """The name that a recording of this size is offered under."""
+    return f"000100012345_20260728_D{size:011d}_WVID_01.mp4"
 
 
 def run(bench):
-    size = bench.size_bytes
     measured = []
-    with bench.scratch() as folder, bench.servers() as servers:
-        recording, taken = folder / "recording.mp4", folder / "taken.mp4"
-        make_recording(recording, size)
-        paths = {server.name: server.offer(recording, NAME) for server in servers}
+    with bench.scratch() as folder, bench.servers(external=True) as servers:
+        recordings = {name_of(cell.size_bytes): folder / f"{cell.size_mb}.mp4" for cell in bench.cells}
+        for cell in bench.cells:
+            if not recordings[name_of(cell.size_bytes)].exists():
+                make_recording(recordings[name_of(cell.size_bytes)], cell.size_bytes)
+        paths = {server.name: server.offer(recordings) for server in servers}
+        taken = folder / "taken"
 
-        for client in bench.clients:
-            for cipher in bench.ciphers:
-                def once(server, turn):
-                    before, begun = quiet(server.cost), time.monotonic()
-                    CLIENTS[client].get(server, cipher, paths[server.name], taken)
-                    seconds = time.monotonic() - begun
-                    cpu = quiet(server.cost) - before
-                    same = filecmp.cmp(recording, taken, shallow=False) if turn == 0 else taken.stat().st_size == size
-                    if not same:
-                        raise SystemExit(f"{client} took something else from {server.name}")
-                    taken.unlink()
-                    return {"MB/s": size / 1e6 / seconds, "CPU s/GB": cpu / (size / 1e9)}
+        for cell in bench.cells:
+            name = name_of(cell.size_bytes)
 
-                measured.append(take_turns(f"{client}, {cipher}", servers, bench.pairs, once))
-    return {"download": beside(measured, FIGURES, f"download of {size >> 20} MiB")}, [each.as_json() for each in measured]
+            def once(server, turn):
+                before, begun = server.settle()[0], time.monotonic()
+                CLIENTS[cell.client].get(server, cell.cipher, paths[server.name][name], taken)
+                seconds = time.monotonic() - begun
+                cpu = server.settle()[0] - before
+                whole = taken.stat().st_size == cell.size_bytes
+                # Comparing takes as long as the transfer, so once is enough.
+                if not whole or (turn == 0 and not filecmp.cmp(recordings[name], taken, shallow=False)):
+                    raise SystemExit(f"{cell.client} took something else from {server.name}")
+                taken.unlink()
+                return {"MB/s": cell.size_bytes / 1e6 / seconds, "CPU s/GB": cpu / (cell.size_bytes / 1e9)}
+
+            measured.append(take_turns(cell.what, cell.contestants(servers), cell.pairs, once))
+    return beside(measured, FIGURES, "download"), [each.as_json() for each in measured]

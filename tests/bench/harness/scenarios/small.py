@@ -1,0 +1,62 @@
+"""Files of 64 KiB over one session and over several, by OpenSSH's `sftp`: STAT, OPEN, WRITE, CLOSE, one after another.
+
+Cards (JPEG) go through inspection and are sealed. Scans without a name that says anything are hashed, encrypted, synced and
+committed, and wait for a manifest: all of it but the inspection.
+"""
+
+import time
+
+from ..clients import sftp_at_once
+from ..media import SMALL_BYTES, make_cards
+from ..rounds import Contestant, take_turns
+from ..tables import beside
+
+FIGURES = {"files/s": "files/s", "CPU ms/file": "server CPU ms/file", "rest s": "rest done after, s"}
+BASES = {"internal-sftp": "OpenSSH", "internal-sftp, fsync": "OpenSSH, fsync"}
+
+
+def remote_name(kind, turn, number):
+    """A name that nobody used before."""
+    if kind == "cards":
+        return f"000100012345_20260728_C{turn:02d}{number:06d}_IDF_01.jpg"
+    return f"scan-{turn:02d}-{number:06d}.jpg"
+
+
+def contestants(servers, only):
+    first = servers[0]
+    yield Contestant(first, kind="cards", words=())
+    yield Contestant(first, "internal-sftp, fsync", kind="cards", words=("-f",))
+    for server in servers:
+        if server is not servers[0]:
+            for kind in ("cards", "scans") if only is None else (only,):
+                yield Contestant(server, f"{server.name}, {kind}", kind=kind, words=())
+
+
+def run(bench):
+    measured = []
+    with bench.scratch() as folder, bench.servers() as servers:
+        cards = make_cards(folder, bench.options.files)
+        turns = 0
+        for sessions in bench.options.at_once or (1, 8):
+            def once(contestant, turn):
+                server, names = contestant.server, {}
+                batches = [[] for _ in range(sessions)]
+                # The first round only warms up.
+                count = len(cards) if turn else len(cards) // 10
+                for number, card in enumerate(cards[:count]):
+                    name = remote_name(contestant.kind, turns + turn, number)
+                    names[name] = SMALL_BYTES
+                    batches[number % sessions].append(f"put {card} {server.path(name)}\n")
+                server.mark()
+                before, begun = server.settle()[0], time.monotonic()
+                sftp_at_once(server, batches, folder, contestant.words)
+                seconds = time.monotonic() - begun
+                after, rest = server.settle()
+                server.check(names)
+                server.discard()
+                return {"files/s": count / seconds, "CPU ms/file": (after - before) * 1000 / count, "rest s": rest}
+
+            what = "1 session" if sessions == 1 else f"{sessions} sessions"
+            measured.append(take_turns(what, list(contestants(servers, bench.options.only)), bench.pairs, once))
+            turns += bench.pairs + 1
+    return beside(measured, FIGURES, f"{len(cards):,} files of 64 KiB", BASES, alone={"rest s"}), [each.as_json() for each in measured]
