@@ -8,6 +8,7 @@ from .process import folder_of_our_own
 from .servers import Muniment, OpenSsh
 
 MEMORY = "/dev/shm"
+WARM_UP_MB = 512
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
 
@@ -19,25 +20,32 @@ class Cell:
     cipher: str
     size_mb: int
     pairs: int
+    external: bool = True
 
     @property
     def size_bytes(self):
         return self.size_mb << 20
 
     @property
+    def warm_up_bytes(self):
+        """Of the file of the round that doesn't count."""
+        return min(self.size_mb, WARM_UP_MB) << 20
+
+    @property
     def what(self):
         return f"{self.client}, {self.cipher}, {self.size_mb} MiB"
 
     def contestants(self, servers):
-        """OpenSSH's external SFTP server is measured with OpenSSH's client only: it changes nothing for the others."""
-        return [server for server in servers if server.name != "sftp-server" or self.client == "sftp"]
+        """Who takes part."""
+        return [server for server in servers if server.name != "sftp-server" or self.external]
 
 
 class Bench:
     """What a scenario needs."""
 
-    def __init__(self, options, store, cells=(), pairs=3, size_mb=1024):
+    def __init__(self, options, store, cells=(), pairs=3, size_mb=1024, files=None):
         self.options, self.store = options, store
+        self.files = files or options.files
         self.cells, self.pairs, self.size_bytes = cells, pairs, size_mb << 20
 
     def scratch(self):

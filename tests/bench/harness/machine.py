@@ -1,5 +1,6 @@
 """What the figures were made on."""
 
+import contextlib
 import os
 import pathlib
 import platform
@@ -12,8 +13,30 @@ FLAGS = ("aes", "pclmulqdq", "sha_ni", "avx2", "avx512f", "vaes", "vpclmulqdq")
 
 
 def _first_line(*command):
-    ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
-    return (ran.stdout + ran.stderr).strip().splitlines()[0]
+    try:
+        ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
+    except OSError:
+        return "?"
+    return next(iter((ran.stdout + ran.stderr).strip().splitlines()), "?")
+
+
+AUTOGROUP = pathlib.Path("/proc/sys/kernel/sched_autogroup_enabled")
+
+
+@contextlib.contextmanager
+def fair_to_threads():
+    """Linux shares processors out by session first: each of OpenSSH's connections is a session of its own and would count as
+    much as Muniment as a whole, or as all clients together. That is off while we measure."""
+    try:
+        before = AUTOGROUP.read_text()
+        AUTOGROUP.write_text("0")
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        AUTOGROUP.write_text(before)
 
 
 def describe(stores, binary):
@@ -36,7 +59,7 @@ def describe(stores, binary):
         "load before": f"{os.getloadavg()[0]:.1f}",
         "OpenSSH": _first_line("ssh", "-V"),
         "rclone": _first_line(RCLONE, "version"),
-        "lftp": _first_line("lftp", "--version").split("|")[1].strip(),
+        "lftp": (_first_line("lftp", "--version").split(" | ") + ["?"])[1],
         "Muniment": commit if own else f"a build of its own ({_first_line(binary, '--version')})",
     }
 

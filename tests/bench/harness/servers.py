@@ -37,8 +37,10 @@ class Server:
         self.cost, self.process = counter(name.replace(" ", "-")), None
 
     def start(self, *command):
+        command = self.cost.started([str(word) for word in command])
+        # A session of its own, as services have.
         with open(self.folder / "server.log", "wb") as log:
-            self.process = subprocess.Popen(self.cost.started([str(word) for word in command]), stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
         self.cost.watch(self.process.pid)
         wait_for(self.port)
 
@@ -135,6 +137,8 @@ class Muniment(Server):
         self.start(self.binary, "--config", self.config, "serve")
         # It says where it listens when everything is up, its control socket too.
         while b"listening on" not in (self.folder / "server.log").read_bytes():
+            if self.process.poll() is not None:
+                raise SystemExit(f"{self.name} ended: {(self.folder / 'server.log').read_text()}")
             time.sleep(0.02)
         self.cli("key", "unlock")
 

@@ -21,27 +21,27 @@ def name_of(size):
 def run(bench):
     measured = []
     with bench.scratch() as folder, bench.servers(external=True) as servers:
-        recordings = {name_of(cell.size_bytes): folder / f"{cell.size_mb}.mp4" for cell in bench.cells}
-        for cell in bench.cells:
-            if not recordings[name_of(cell.size_bytes)].exists():
-                make_recording(recordings[name_of(cell.size_bytes)], cell.size_bytes)
+        recordings = {}
+        for size in {size for cell in bench.cells for size in (cell.size_bytes, cell.warm_up_bytes)}:
+            recordings[name_of(size)] = folder / f"{size}.mp4"
+            make_recording(recordings[name_of(size)], size)
         paths = {server.name: server.offer(recordings) for server in servers}
         taken = folder / "taken"
 
         for cell in bench.cells:
-            name = name_of(cell.size_bytes)
-
             def once(server, turn):
+                size = cell.size_bytes if turn else cell.warm_up_bytes
+                name = name_of(size)
                 before, begun = server.settle()[0], time.monotonic()
                 CLIENTS[cell.client].get(server, cell.cipher, paths[server.name][name], taken)
                 seconds = time.monotonic() - begun
                 cpu = server.settle()[0] - before
-                whole = taken.stat().st_size == cell.size_bytes
+                whole = taken.stat().st_size == size
                 # Comparing takes as long as the transfer, so once is enough.
                 if not whole or (turn == 0 and not filecmp.cmp(recordings[name], taken, shallow=False)):
                     raise SystemExit(f"{cell.client} took something else from {server.name}")
                 taken.unlink()
-                return {"MB/s": cell.size_bytes / 1e6 / seconds, "CPU s/GB": cpu / (cell.size_bytes / 1e9)}
+                return {"MB/s": size / 1e6 / seconds, "CPU s/GB": cpu / (size / 1e9)}
 
             measured.append(take_turns(cell.what, cell.contestants(servers), cell.pairs, once))
     return beside(measured, FIGURES, "download"), [each.as_json() for each in measured]

@@ -27,7 +27,7 @@ def run(bench):
     measured = []
     with bench.servers(external=True) as servers:
         logins = bench.options.logins
-        for what, log_in, at_once, count in (("light", light, 16, logins), ("sftp", sftp, 4, logins // 2)):
+        for what, log_in, at_once, count in (("light", light, 16, logins), ("sftp", sftp, 4, logins // 3)):
             def once(server, turn):
                 many = count if turn else count // 5
                 before, begun = server.settle()[0], time.monotonic()

@@ -35,7 +35,7 @@ def contestants(servers, only):
 def run(bench):
     measured = []
     with bench.scratch() as folder, bench.servers() as servers:
-        cards = make_cards(folder, bench.options.files)
+        cards = make_cards(folder, bench.files)
         turns = 0
         for sessions in bench.options.at_once or (1, 8):
             def once(contestant, turn):

@@ -17,15 +17,15 @@ FIGURES = {"MB/s": "MB/s", "CPU s/GB": "server CPU s/GB"}
 def run(bench):
     measured, numbers = [], itertools.count(1)
     with bench.scratch() as folder, bench.servers(external=True) as servers:
-        recordings = {cell.size_bytes: folder / f"{cell.size_mb}.mp4" for cell in bench.cells}
-        for size, recording in recordings.items():
-            make_recording(recording, size)
+        recordings = {}
+        for size in {size for cell in bench.cells for size in (cell.size_bytes, cell.warm_up_bytes)}:
+            recordings[size] = folder / f"{size}.mp4"
+            make_recording(recordings[size], size)
 
         for cell in bench.cells:
-            recording, size = recordings[cell.size_bytes], cell.size_bytes
-
             def once(server, turn):
-                number = next(numbers)
+                size = cell.size_bytes if turn else cell.warm_up_bytes
+                recording, number = recordings[size], next(numbers)
                 name = f"000100012345_20260728_A{number:07d}_WVID_01.mp4"
                 renumber(recording, number)
                 server.mark()
