@@ -1,8 +1,8 @@
 """The command line; `./bench` builds and calls it. Tables go to standard output, figures to target/bench/."""
 
 import argparse
+import dataclasses
 import json
-import os
 import pathlib
 import signal
 import sys
@@ -29,9 +29,9 @@ def everything():
     cells += [Cell("lftp", cipher, SMALLER_MB, 3, external=False) for cipher in CIPHERS]
     yield MEMORY, "upload", {"cells": cells}
     yield DISK, "upload", {"cells": [Cell("sftp", "aes256-gcm", 1024, 3, external=False)]}
-    yield MEMORY, "download", {"cells": cells}
+    yield MEMORY, "download", {"cells": cells[:1] + [dataclasses.replace(cell, size_mb=min(cell.size_mb, 1024)) for cell in cells[1:]]}
     yield MEMORY, "small", {"pairs": 3}
-    yield DISK, "small", {"pairs": 3, "files": 2000}
+    yield DISK, "small", {"pairs": 2, "files": 2000}
     yield MEMORY, "many", {"pairs": 2, "size_mb": 1024}
     for store in (MEMORY, DISK):
         yield store, "ack", {"pairs": 2}
@@ -70,6 +70,7 @@ def main():
     parser.add_argument("--client", action="append", choices=list(CLIENTS), help="upload, download")
     parser.add_argument("--cipher", action="append", choices=list(CIPHERS), help="upload, download")
     parser.add_argument("--files", type=int, default=5000, help="small")
+    parser.add_argument("--cards", type=int, default=1500, help="small: cards at the most")
     parser.add_argument("--only", choices=("cards", "scans"), help="small, many, ack: Muniment with one kind of file")
     parser.add_argument("--at-once", type=int, nargs="+", help="small, many: sessions at one time")
     parser.add_argument("--seconds", type=float, default=6, help="ack: how long a round takes")
@@ -92,12 +93,14 @@ def main():
     tables, begun = {}, time.monotonic()
     with machine.fair_to_threads():
         for store, name, how in plan:
-            say(f"== {name}, store {store}, load {os.getloadavg()[0]:.1f}")
+            others = machine.busy_percent()
+            say(f"== {name}, store {store}" + (f"; WARNING: others use {others:.0f} % of the processors" if others > 5 else ""))
             started = time.monotonic()
             table, figures = SCENARIOS[name].run(Bench(options, store, **how))
             caption = "" if store == MEMORY else f"On disk ({machine.file_system(store)}):\n\n"
             tables.setdefault(name, []).append(caption + table)
-            results["measured"].append({"scenario": name, "store": str(store), "figures": figures})
+            results["measured"].append({"scenario": name, "store": str(store), "busy_percent": others,
+                                        "figures": figures})
             print(f"{caption}{table}\n", flush=True)
             say(f"   {time.monotonic() - started:.0f} s")
     path = DISK.parent / f"{time.strftime('%Y%m%d-%H%M%S')}.json"

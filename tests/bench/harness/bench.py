@@ -46,6 +46,7 @@ class Bench:
     def __init__(self, options, store, cells=(), pairs=3, size_mb=1024, files=None):
         self.options, self.store = options, store
         self.files = files or options.files
+        self.cards = min(self.files, options.cards)
         self.cells, self.pairs, self.size_bytes = cells, pairs, size_mb << 20
 
     def scratch(self):

@@ -6,6 +6,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 
 from .clients import RCLONE, ROOT
 
@@ -39,6 +40,18 @@ def fair_to_threads():
         AUTOGROUP.write_text(before)
 
 
+def busy_percent():
+    """How much of the processors others use, while we wait for a second."""
+    def look():
+        times = [int(word) for word in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+        return sum(times[:8]), times[3] + times[4]
+
+    before, idle_before = look()
+    time.sleep(1)
+    now, idle_now = look()
+    return 100 * (1 - (idle_now - idle_before) / (now - before))
+
+
 def describe(stores, binary):
     """Machine and versions, by what they are."""
     cpu = pathlib.Path("/proc/cpuinfo").read_text()
@@ -56,7 +69,6 @@ def describe(stores, binary):
         "memory": f"{memory:.0f} GiB",
         "system": f"{system.get('PRETTY_NAME', '?')}, Linux {platform.release()}",
         "store": ", ".join(sorted(file_system(store) for store in stores)),
-        "load before": f"{os.getloadavg()[0]:.1f}",
         "OpenSSH": _first_line("ssh", "-V"),
         "rclone": _first_line(RCLONE, "version"),
         "lftp": (_first_line("lftp", "--version").split(" | ") + ["?"])[1],
