@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
 };
@@ -233,4 +234,107 @@ fn the_example_configuration_is_valid_and_says_every_field() {
             assert!(said, "{section}.{field} isn't in the example");
         }
     }
+}
+
+/// Taking the patches back from `patches/russh` gives the published release, file by file.
+#[test]
+fn the_patched_russh_is_the_published_one_and_the_patches() {
+    let folder = root().join("patches");
+    let crate_folder = folder.join("russh");
+    let readme = fs::read_to_string(folder.join("README.md")).unwrap();
+    let mut crate_files = BTreeMap::new();
+    for path in files_below(&crate_folder) {
+        let name = path.strip_prefix(&crate_folder).unwrap().to_str().unwrap();
+        // What running its own tests leaves behind.
+        if name != "Cargo.lock" && !name.starts_with("target/") {
+            crate_files.insert(name.to_owned(), fs::read_to_string(&path).unwrap());
+        }
+    }
+    for patch in files(&folder, "patch").iter().rev() {
+        let name = patch.file_name().unwrap().to_str().unwrap();
+        assert!(
+            readme.contains(&format!("`{name}`")),
+            "patches/README.md doesn't explain {name}"
+        );
+        take_back(&fs::read_to_string(patch).unwrap(), &mut crate_files)
+            .unwrap_or_else(|place| panic!("{name} isn't what was done to patches/russh: {place}"));
+    }
+    let digests: Vec<String> = crate_files
+        .iter()
+        .map(|(name, text)| {
+            let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+            let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+            format!("{hex}  {name}")
+        })
+        .collect();
+    let published = fs::read_to_string(folder.join("russh.sha256")).unwrap();
+    let published: Vec<&str> = published.lines().collect();
+    for line in &digests {
+        assert!(published.contains(&line.as_str()), "not as published: {line}");
+    }
+    assert_eq!(digests.len(), published.len(), "a published file is missing");
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_below(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// Undoes a patch in the form of `git diff`, exactly where it says. The error is the place that is otherwise.
+fn take_back(patch: &str, files: &mut BTreeMap<String, String>) -> Result<(), String> {
+    for of_file in patch.split("diff --git ").skip(1) {
+        let (head, hunks) = of_file.split_once("\n@@ ").unwrap_or((of_file, ""));
+        let name_after = |mark: &str| {
+            let line = head.lines().find_map(|line| line.strip_prefix(mark));
+            line.and_then(|name| name.split_once('/'))
+                .map(|(_, name)| name.to_owned())
+        };
+        let is_new = head.contains("\n--- /dev/null");
+        let name = name_after(if is_new { "+++ " } else { "--- " }).ok_or(head)?;
+        let text = files.remove(&name).unwrap_or_default();
+        let mut lines: Vec<&str> = text.split_inclusive('\n').collect();
+        let hunks: Vec<&str> = hunks.split("\n@@ ").filter(|hunk| !hunk.is_empty()).collect();
+        for hunk in hunks.iter().rev() {
+            let (place, body) = hunk.split_once('\n').ok_or(name.clone())?;
+            let after_plus = place
+                .split(['+', ',', ' '])
+                .skip_while(|part| !part.is_empty())
+                .nth(1);
+            let start = after_plus.and_then(|line| line.parse::<usize>().ok());
+            let start = start.ok_or(place)?.saturating_sub(1);
+            let side = |marks: [char; 2]| -> Vec<&str> {
+                let lines = body.split_inclusive('\n').filter(|line| line.starts_with(marks));
+                lines.map(|line| &line[1..]).collect()
+            };
+            let (before, after) = (side([' ', '-']), side([' ', '+']));
+            let found = lines.get(start..start + after.len());
+            let is_there = found.is_some_and(|found| {
+                // The last line of a hunk has lost its end to the separator.
+                found
+                    .iter()
+                    .zip(&after)
+                    .all(|(found, after)| found.trim_end_matches('\n') == after.trim_end_matches('\n'))
+            });
+            if !is_there {
+                return Err(format!("{name} at {place}"));
+            }
+            lines.splice(start..start + after.len(), before);
+        }
+        if !is_new {
+            let whole: String = lines
+                .iter()
+                .map(|line| format!("{}\n", line.trim_end_matches('\n')))
+                .collect();
+            files.insert(name, whole);
+        }
+    }
+    Ok(())
 }
