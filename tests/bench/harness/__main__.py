@@ -41,6 +41,15 @@ def everything():
     yield MEMORY, "pieces", {}
 
 
+def a_look(options):
+    """The same with small files and one round: whether all of it works, not what it says."""
+    options.files, options.cards, options.logins, options.sessions, options.seconds = 100, 50, 30, 30, 1
+    options.at_once = options.at_once or [1, 4]
+    for store, name, how in everything():
+        smaller = {"cells": [dataclasses.replace(cell, size_mb=16, pairs=1) for cell in how.get("cells", [])]}
+        yield store, name, smaller | ({"pairs": 1, "size_mb": 64} if name != "idle" else {})
+
+
 def asked(options):
     """The same for what was asked for on the command line."""
     cells = [Cell(client, cipher, options.size_mb or LARGE_MB, options.pairs or 5)
@@ -50,7 +59,7 @@ def asked(options):
         how["pairs"] = options.pairs
     if options.size_mb:
         how["size_mb"] = options.size_mb
-    for store in options.store or [MEMORY]:
+    for store in [str(pathlib.Path(store).resolve()) for store in options.store or [MEMORY]]:
         for name in options.scenario:
             yield store, name, how
 
@@ -76,6 +85,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=6, help="ack: how long a round takes")
     parser.add_argument("--logins", type=int, default=300, help="logins")
     parser.add_argument("--sessions", type=int, default=500, help="idle")
+    parser.add_argument("--look", action="store_true", help="everything with small files and one round, to see that it works")
     parser.add_argument("--write", action="store_true", help="write the tables into docs/BENCHMARKS.md")
     options = parser.parse_args()
     # Servers are ended and files removed however this ends.
@@ -85,9 +95,11 @@ def main():
         parser.error(f"there is no scenario {', '.join(unknown)}")
     options.binary = options.binary.resolve()
     options.also = options.also and options.also.resolve()
-    plan = list(asked(options) if options.scenario else everything())
-    if not options.scenario:
-        options.external = options.write = True
+    if options.scenario:
+        plan = list(asked(options))
+    else:
+        plan = list(a_look(options) if options.look else everything())
+        options.external, options.write = True, options.write or not options.look
     DISK.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine.describe({str(store) for store, _, _ in plan}, options.binary), "measured": []}
     tables, begun = {}, time.monotonic()

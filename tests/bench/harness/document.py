@@ -11,5 +11,5 @@ def write(path, texts):
         pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
         if len(pattern.findall(document)) != 1:
             raise SystemExit(f"{path} has no place for {begin}")
-        document = pattern.sub(lambda _, put=f"{begin}\n{text}\n{end}": put, document)
+        document = pattern.sub(lambda _, put=f"{begin}\n\n{text}\n\n{end}": put, document)
     path.write_text(document)
