@@ -53,14 +53,19 @@ fn accession(row: &Row<'_>) -> rusqlite::Result<Accession> {
     })
 }
 
-/// What a person's inbox shows: everything unsettled, and what was settled since `settled_since_ms`.
+/// What is in sight of its uploader for good: the condition of the index `accession_inbox`, word for word.
+const SHOWN: &str = "hidden = 0 AND state NOT IN ('withdrawn', 'replaced')";
+
+/// What a person's inbox shows, by path and in log order: everything unsettled, and what was settled since `settled_since_ms`.
 ///
 /// # Errors
 /// When SQLite refuses.
 pub fn inbox(connection: &Connection, person: &str, settled_since_ms: i64) -> Result<Vec<Accession>> {
+    // Two questions, each with its index: one with an OR would walk everything that this person ever sent.
     let mut query = connection.prepare_cached(&format!(
-        "{ACCESSION} WHERE person = ?1 AND hidden = 0 AND state NOT IN ('withdrawn', 'replaced') \
-         AND (state = 'received' OR time_ms >= ?2) ORDER BY path, leaf_index"
+        "{ACCESSION} INDEXED BY accession_waiting_person WHERE person = ?1 AND state = 'received' AND {SHOWN} UNION ALL \
+         {ACCESSION} INDEXED BY accession_recent WHERE person = ?1 AND time_ms >= ?2 AND state <> 'received' AND {SHOWN} \
+         ORDER BY path, leaf_index"
     ))?;
     let rows = query.query_map(params![person, settled_since_ms], accession)?;
     rows.map(|row| Ok(row?)).collect()
@@ -76,26 +81,54 @@ pub fn at_path(
     path: &str,
     settled_since_ms: i64,
 ) -> Result<Option<Accession>> {
-    Ok(connection
-        .prepare_cached(&format!(
-            "{ACCESSION} WHERE person = ?1 AND path = ?2 AND hidden = 0 AND state NOT IN ('withdrawn', 'replaced') \
-             AND (state = 'received' OR time_ms >= ?3) ORDER BY leaf_index DESC LIMIT 1"
-        ))?
-        .query_row(params![person, path, settled_since_ms], accession)
-        .optional()?)
+    let newest = |index: &str, state: &str| -> Result<Option<Accession>> {
+        Ok(connection
+            .prepare_cached(&format!(
+                "{ACCESSION} INDEXED BY {index} WHERE person = ?1 AND path = ?2 AND {state} {SHOWN} \
+                 ORDER BY leaf_index DESC LIMIT 1"
+            ))?
+            .query_row([person, path], accession)
+            .optional()?)
+    };
+    match newest("accession_inbox", "")? {
+        // What was settled before is older still. What waits is in view however old it is.
+        Some(row) if row.state != "received" && row.time_ms < settled_since_ms => {
+            newest("accession_waiting_person", "state = 'received' AND")
+        }
+        found => Ok(found),
+    }
 }
+
+/// Rows below a folder that are looked at before the whole inbox is asked instead.
+const BELOW: usize = 64;
 
 /// Whether anything in view lies below an inbox folder. The path is the prefix's range in the index, not a pattern.
 ///
 /// # Errors
 /// When SQLite refuses.
 pub fn any_below(connection: &Connection, person: &str, folder: &str, settled_since_ms: i64) -> Result<bool> {
-    Ok(connection
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM accession WHERE person = ?1 AND path > ?2 || '/' AND path < ?2 || '0' \
-             AND hidden = 0 AND state NOT IN ('withdrawn', 'replaced') AND (state = 'received' OR time_ms >= ?3))",
-        )?
-        .query_row(params![person, folder, settled_since_ms], |row| row.get(0))?)
+    const RANGE: &str = "person = ?1 AND path > ?2 || '/' AND path < ?2 || '0'";
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT state = 'received' OR time_ms >= ?3 FROM accession INDEXED BY accession_inbox WHERE {RANGE} AND {SHOWN} LIMIT ?4"
+    ))?;
+    let below = query.query_map(params![person, folder, settled_since_ms, rows(BELOW)], |row| {
+        row.get(0)
+    })?;
+    let below: Vec<bool> = below.collect::<rusqlite::Result<_>>()?;
+    if below.len() < BELOW || below.contains(&true) {
+        return Ok(below.contains(&true));
+    }
+    // A folder that was used for years: what waits and what came lately is less than what lies below it.
+    let waits = format!(
+        "SELECT 1 FROM accession INDEXED BY accession_waiting_person WHERE {RANGE} AND state = 'received' AND {SHOWN}"
+    );
+    let came = format!(
+        "SELECT 1 FROM accession INDEXED BY accession_recent WHERE {RANGE} AND time_ms >= ?3 AND {SHOWN}"
+    );
+    Ok(connection.prepare_cached(&waits)?.exists([person, folder])?
+        || connection
+            .prepare_cached(&came)?
+            .exists(params![person, folder, settled_since_ms])?)
 }
 
 /// How many of a person's uploads wait.
@@ -137,7 +170,7 @@ pub fn expired(connection: &Connection, now_ms: i64, limit: usize) -> Result<Vec
 /// When SQLite refuses.
 pub fn declared_since(connection: &Connection, limit: usize) -> Result<Vec<Accession>> {
     let mut query = connection.prepare_cached(&format!(
-        "{ACCESSION} AS waiting WHERE state = 'received' AND EXISTS (SELECT 1 FROM declared WHERE \
+        "{ACCESSION} AS waiting INDEXED BY accession_waiting WHERE state = 'received' AND EXISTS (SELECT 1 FROM declared WHERE \
          declared.person = waiting.person AND declared.path = waiting.path AND declared.leaf_index > waiting.leaf_index) \
          ORDER BY id LIMIT ?1"
     ))?;
@@ -163,8 +196,9 @@ pub fn waiting_for(connection: &Connection, reasons: &[&str], limit: usize) -> R
 /// # Errors
 /// When SQLite refuses.
 pub fn received_ids(connection: &Connection) -> Result<Vec<String>> {
-    let mut query =
-        connection.prepare_cached("SELECT id FROM accession WHERE state = 'received' ORDER BY id")?;
+    let mut query = connection.prepare_cached(
+        "SELECT id FROM accession INDEXED BY accession_waiting WHERE state = 'received' ORDER BY id",
+    )?;
     let rows = query.query_map([], |row| row.get(0))?;
     rows.map(|row| Ok(row?)).collect()
 }

@@ -29,11 +29,18 @@ use std::{
 };
 
 /// The schema this program writes and reads (`PRAGMA user_version`).
-pub const SCHEMA_VERSION: i64 = 3;
-/// The last schema that only lacks [`ADDED_TABLES`]: no event that it knew of fills them.
+pub const SCHEMA_VERSION: i64 = 4;
+/// The oldest schema that is brought up to date.
 const EXTENSIBLE_VERSION: i64 = 2;
-/// Tables that schema 3 added.
-const ADDED_TABLES: [&str; 2] = [include_str!("access.sql"), include_str!("credentials.sql")];
+/// Tables that schema 3 added. No event that schema 2 knew of fills them.
+const ADDED_BY_3: [&str; 2] = [include_str!("access.sql"), include_str!("credentials.sql")];
+/// What schema 4 added: indices, and totals.
+const ADDED_BY_4: &str = include_str!("growth.sql");
+/// What stands in the way of [`ADDED_BY_4`] in an older catalogue, and what its totals are.
+const BROUGHT_TO_4: [&str; 2] = [
+    "DROP INDEX accession_inbox; DROP INDEX accession_waiting_person;",
+    include_str!("totals.sql"),
+];
 /// Read connections kept open between uses.
 const IDLE_READERS: usize = 4;
 /// How long a connection waits for another one's lock before it says so.
@@ -47,7 +54,7 @@ pub enum CatalogueError {
     Sqlite(#[from] rusqlite::Error),
     /// Written by another version of the program.
     #[error(
-        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or move catalog.db away and let `muniment rebuild` make it again (schema 2 is brought up to date when the server starts)"
+        "the catalogue has schema {found}, this program knows {SCHEMA_VERSION}: use the program version that wrote it, or move catalog.db away and let `muniment rebuild` make it again (schemas 2 and 3 are brought up to date when the server starts)"
     )]
     Schema {
         /// `user_version` of the file.
@@ -139,15 +146,21 @@ fn check_schema(connection: &Connection) -> Result<()> {
     }
 }
 
-/// Brings a catalogue of the schema before up to this one, in one transaction.
+/// Brings a catalogue of an older schema up to this one, in one transaction. Reads all of it once: minutes for ten million items.
 fn extend_schema(connection: &Connection) -> Result<()> {
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found != EXTENSIBLE_VERSION {
+    if !(EXTENSIBLE_VERSION..SCHEMA_VERSION).contains(&found) {
         return Ok(());
     }
     let transaction = connection.unchecked_transaction()?;
-    for tables in ADDED_TABLES {
-        transaction.execute_batch(tables)?;
+    if found < 3 {
+        for tables in ADDED_BY_3 {
+            transaction.execute_batch(tables)?;
+        }
+    }
+    let [cleared, totals] = BROUGHT_TO_4;
+    for batch in [cleared, ADDED_BY_4, totals] {
+        transaction.execute_batch(batch)?;
     }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
@@ -170,8 +183,8 @@ impl Writer {
         configure_writer(&connection)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         connection.execute_batch(include_str!("schema.sql"))?;
-        for tables in ADDED_TABLES {
-            connection.execute_batch(tables)?;
+        for added in ADDED_BY_3.into_iter().chain([ADDED_BY_4]) {
+            connection.execute_batch(added)?;
         }
         connection.execute("INSERT INTO vault (only_row, origin) VALUES (1, ?1)", [origin])?;
         connection.execute_batch("INSERT INTO log_published (only_row, size) VALUES (1, 0)")?;
@@ -225,43 +238,87 @@ mod tests {
         found.collect::<rusqlite::Result<_>>().unwrap()
     }
 
-    /// A catalogue as schema 2 left it, with a row in it.
-    fn of_schema_2(path: &Path) {
+    /// A catalogue as an older schema left it, with a row in it.
+    fn of_schema(path: &Path, version: i64) {
         let connection = Connection::open(path).unwrap();
         connection.execute_batch(include_str!("schema.sql")).unwrap();
         connection
             .execute_batch(
-                "INSERT INTO vault (only_row, origin) VALUES (1, 'example.org/test'); \
+                "CREATE INDEX accession_inbox ON accession (person, path, leaf_index); \
+                 CREATE INDEX accession_waiting_person ON accession (person) WHERE state = 'received'; \
+                 INSERT INTO vault (only_row, origin) VALUES (1, 'example.org/test'); \
                  INSERT INTO log_published (only_row, size) VALUES (1, 0); \
                  INSERT INTO branch (code, name, leaf_index) VALUES ('0101', 'x', 3);",
             )
             .unwrap();
-        connection.pragma_update(None, "user_version", 2).unwrap();
+        if version > 2 {
+            for tables in ADDED_BY_3 {
+                connection.execute_batch(tables).unwrap();
+            }
+        }
+        connection.pragma_update(None, "user_version", version).unwrap();
     }
 
     #[test]
-    fn a_catalogue_of_schema_2_becomes_what_a_new_one_is() {
+    fn a_catalogue_of_an_older_schema_becomes_what_a_new_one_is() {
         let folder = tempfile::tempdir().unwrap();
-        let (old, new) = (folder.path().join("old.db"), folder.path().join("new.db"));
-        of_schema_2(&old);
-        assert!(matches!(
-            Catalogue::open(&old),
-            Err(CatalogueError::Schema { found: 2 })
-        ));
-        let writer = Writer::open(&old).unwrap();
+        let new = folder.path().join("new.db");
         let fresh = Writer::create(&new, "example.org/test").unwrap();
-        assert_eq!(schema(&writer.connection), schema(&fresh.connection));
-        assert!(
-            schema(&fresh.connection)
-                .iter()
-                .any(|(name, _)| name == "table access_grant")
+        for version in EXTENSIBLE_VERSION..SCHEMA_VERSION {
+            let old = folder.path().join(format!("{version}.db"));
+            of_schema(&old, version);
+            assert!(matches!(
+                Catalogue::open(&old),
+                Err(CatalogueError::Schema { found }) if found == version
+            ));
+            let writer = Writer::open(&old).unwrap();
+            assert_eq!(schema(&writer.connection), schema(&fresh.connection), "{version}");
+            drop(writer);
+            // Once and for all, and what was there is there.
+            let again = Catalogue::open(&old).unwrap();
+            let branches = again.read(people::branches).unwrap();
+            assert_eq!(branches.len(), 1);
+            assert!(Writer::open(&old).is_ok());
+        }
+    }
+
+    /// What the fold counted one by one is what an older catalogue is given at once.
+    #[test]
+    fn an_older_catalogue_gets_the_totals_that_the_fold_would_have_kept() {
+        let vault = crate::custody::testing::TestVault::new();
+        vault.seal("zhang.san", "a.mp4", "A1");
+        vault.seal("li.na", "b.mp4", "A2");
+        let original = crate::custody::testing::Original::default();
+        let first = vault.seal_original(original);
+        for by in ["zhang.san", "li.na", "li.na"] {
+            vault.seal_original(crate::custody::testing::Original {
+                by,
+                of: Some(&first.id),
+                ..original
+            });
+        }
+        let connection = Connection::open(vault.layout.catalog()).unwrap();
+        let totals = || -> Vec<String> {
+            let mut query = connection
+                .prepare(
+                    "SELECT json_array(branch, pieces, versions, size_bytes, stored_bytes, derived_bytes, declared, first_ms, \
+                     last_ms) FROM sealed_total ORDER BY branch",
+                )
+                .unwrap();
+            let rows = query.query_map([], |row| row.get(0)).unwrap();
+            rows.collect::<rusqlite::Result<_>>().unwrap()
+        };
+        let kept = totals();
+        assert_eq!(kept.len(), 3, "{kept:?}");
+        assert!(kept[0].starts_with("[\"\",3,6,"), "{kept:?}");
+        assert!(vault.catalogue.read(reports::wrong_totals).unwrap().is_empty());
+        connection.execute_batch("DELETE FROM sealed_total").unwrap();
+        assert_eq!(
+            vault.catalogue.read(reports::wrong_totals).unwrap(),
+            ["0101", "0202"]
         );
-        drop(writer);
-        // Once and for all, and what was there is there.
-        let again = Catalogue::open(&old).unwrap();
-        let branches = again.read(people::branches).unwrap();
-        assert_eq!(branches.len(), 1);
-        assert!(Writer::open(&old).is_ok());
+        connection.execute_batch(BROUGHT_TO_4[1]).unwrap();
+        assert_eq!(totals(), kept);
     }
 
     #[test]
@@ -270,9 +327,8 @@ mod tests {
         let path = folder.path().join("catalog.db");
         for version in [0, 1, SCHEMA_VERSION + 1] {
             let _ = std::fs::remove_file(&path);
-            of_schema_2(&path);
+            of_schema(&path, version);
             let connection = Connection::open(&path).unwrap();
-            connection.pragma_update(None, "user_version", version).unwrap();
             let before = schema(&connection);
             let opened = Writer::open(&path);
             assert!(
@@ -284,17 +340,21 @@ mod tests {
     }
 
     #[test]
-    fn an_upgrade_that_fails_leaves_schema_2() {
+    fn an_upgrade_that_fails_leaves_the_older_schema() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("catalog.db");
-        of_schema_2(&path);
-        let connection = Connection::open(&path).unwrap();
-        // In the way of the last table.
-        connection.execute_batch("CREATE TABLE api_token (x)").unwrap();
-        let before = schema(&connection);
-        assert!(Writer::open(&path).is_err());
-        assert_eq!(schema(&connection), before);
-        connection.execute_batch("DROP TABLE api_token").unwrap();
-        assert!(Writer::open(&path).is_ok());
+        for (version, last) in [(2, "api_token"), (3, "sealed_total")] {
+            let path = folder.path().join(format!("{version}.db"));
+            of_schema(&path, version);
+            let connection = Connection::open(&path).unwrap();
+            // In the way of the last table.
+            connection
+                .execute_batch(&format!("CREATE TABLE {last} (x)"))
+                .unwrap();
+            let before = schema(&connection);
+            assert!(Writer::open(&path).is_err());
+            assert_eq!(schema(&connection), before);
+            connection.execute_batch(&format!("DROP TABLE {last}")).unwrap();
+            assert!(Writer::open(&path).is_ok());
+        }
     }
 }

@@ -437,6 +437,7 @@ impl Event<'_> {
             .text("chunk_root")
             .map(|_| self.digest("chunk_root"))
             .transpose()?;
+        self.count_sealed()?;
         self.connection
             .prepare_cached(
                 "INSERT INTO evidence (leaf_index, id, version, customer, flow, doctype, seq, category, branch, person, \
@@ -482,6 +483,39 @@ impl Event<'_> {
         Ok(())
     }
 
+    /// Counts a version for its branch and in all, before its row is there.
+    fn count_sealed(&self) -> Result<()> {
+        let (evidence, branch) = (self.text("evidence")?, self.text("branch")?);
+        let sealed = |statement: &str, of: &[&str]| -> Result<bool> {
+            let mut query = self.connection.prepare_cached(statement)?;
+            Ok(query.exists(rusqlite::params_from_iter(of))?)
+        };
+        let known = sealed("SELECT 1 FROM evidence WHERE id = ?1", &[evidence])?;
+        let known_there = known
+            && sealed(
+                "SELECT 1 FROM evidence WHERE id = ?1 AND branch = ?2",
+                &[evidence, branch],
+            )?;
+        let mut count = self.connection.prepare_cached(
+            "INSERT INTO sealed_total (branch, pieces, versions, size_bytes, stored_bytes, derived_bytes, declared, first_ms, \
+             last_ms) VALUES (?1, ?2, 1, ?3, ?4, 0, ?5, ?6, ?6) ON CONFLICT (branch) DO UPDATE SET \
+             pieces = pieces + excluded.pieces, versions = versions + 1, size_bytes = size_bytes + excluded.size_bytes, \
+             stored_bytes = stored_bytes + excluded.stored_bytes, declared = declared + excluded.declared, \
+             first_ms = MIN(first_ms, excluded.first_ms), last_ms = MAX(last_ms, excluded.last_ms)",
+        )?;
+        for (of, known) in [("", known), (branch, known_there)] {
+            count.execute(params![
+                of,
+                !known,
+                self.integer("size_bytes")?,
+                self.integer("stored_size_bytes")?,
+                self.text("grade")? == "declared",
+                self.leaf.time_ms,
+            ])?;
+        }
+        Ok(())
+    }
+
     fn declaration_received(&self) -> Result<()> {
         self.accession("declaration")?;
         let rows = self
@@ -515,11 +549,22 @@ impl Event<'_> {
 
     fn evidence_declared(&self) -> Result<()> {
         let agrees = self.text("result")? == "match";
-        if agrees {
-            self.connection.execute(
-                "UPDATE evidence SET grade = 'declared' WHERE id = ?1 AND version = ?2",
-                params![self.text("evidence")?, self.integer("version")?],
-            )?;
+        let of = params![self.text("evidence")?, self.integer("version")?];
+        let raised = agrees
+            && self
+                .connection
+                .prepare_cached(
+                    "UPDATE evidence SET grade = 'declared' WHERE id = ?1 AND version = ?2 AND grade <> 'declared'",
+                )?
+                .execute(of)?
+                > 0;
+        if raised {
+            self.connection
+                .prepare_cached(
+                    "UPDATE sealed_total SET declared = declared + 1 WHERE branch = '' \
+                     OR branch = (SELECT branch FROM evidence WHERE id = ?1 AND version = ?2)",
+                )?
+                .execute(of)?;
         }
         self.receipt(
             if agrees { "ACCEPTED" } else { "REJECTED" },
@@ -565,6 +610,16 @@ impl Event<'_> {
                 self.digest("sha256")?,
                 self.integer("stored_size_bytes")?,
                 self.digest("stored_blake3")?,
+            ])?;
+        self.connection
+            .prepare_cached(
+                "UPDATE sealed_total SET derived_bytes = derived_bytes + ?3 WHERE branch = '' \
+                 OR branch = (SELECT branch FROM evidence WHERE id = ?1 AND version = ?2)",
+            )?
+            .execute(params![
+                self.text("evidence")?,
+                self.integer("version")?,
+                self.integer("stored_size_bytes")?,
             ])?;
         Ok(())
     }

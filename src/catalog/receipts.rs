@@ -40,23 +40,16 @@ fn receipt(row: &Row<'_>) -> rusqlite::Result<ReceiptRow> {
     })
 }
 
-/// Branches that have receipts.
-///
-/// # Errors
-/// When SQLite refuses.
-pub fn branches(connection: &Connection) -> Result<Vec<String>> {
-    let mut query = connection.prepare_cached("SELECT DISTINCT branch FROM receipt ORDER BY branch")?;
-    let rows = query.query_map([], |row| row.get(0))?;
-    rows.map(|row| Ok(row?)).collect()
-}
-
-/// Days of a branch that have receipts, newest first.
+/// Days of a branch that have receipts, newest first. Each is one step in the index, however many receipts it has.
 ///
 /// # Errors
 /// When SQLite refuses.
 pub fn dates(connection: &Connection, branch: &str) -> Result<Vec<i64>> {
-    let mut query = connection
-        .prepare_cached("SELECT DISTINCT date FROM receipt WHERE branch = ?1 ORDER BY date DESC")?;
+    let mut query = connection.prepare_cached(
+        "WITH RECURSIVE day (date) AS (SELECT MAX(date) FROM receipt WHERE branch = ?1 UNION ALL \
+         SELECT (SELECT MAX(date) FROM receipt WHERE branch = ?1 AND date < day.date) FROM day WHERE date IS NOT NULL) \
+         SELECT date FROM day WHERE date IS NOT NULL",
+    )?;
     let rows = query.query_map([branch], |row| row.get(0))?;
     rows.map(|row| Ok(row?)).collect()
 }

@@ -1,6 +1,6 @@
 //! Counts and lists over the whole catalogue, for auditors and for people's task lists.
 //!
-//! These read what they count, so they cost what they say; callers keep an answer for a while.
+//! Lists cost what they show. What is sealed in all is counted by the fold (`sealed_total`), never here.
 
 use super::{
     Result,
@@ -9,7 +9,7 @@ use super::{
     rows,
     timeline::Entry,
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// An upload that waits to be completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,20 +79,15 @@ pub fn waiting(connection: &Connection) -> Result<Vec<Waiting>> {
 /// # Errors
 /// When SQLite refuses.
 pub fn waiting_count(connection: &Connection) -> Result<u64> {
-    count(
-        connection,
-        "SELECT COUNT(*) FROM accession WHERE state = 'received'",
-    )
-}
-
-fn count(connection: &Connection, statement: &str) -> Result<u64> {
     Ok(connection
-        .prepare_cached(statement)?
+        .prepare_cached(
+            "SELECT COUNT(*) FROM accession INDEXED BY accession_waiting WHERE state = 'received'",
+        )?
         .query_row([], |row| Ok(row.get::<_, i64>(0)?.unsigned_abs()))?)
 }
 
 /// How much there is in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Pieces of evidence.
     pub evidence: u64,
@@ -106,32 +101,27 @@ pub struct Totals {
     pub derived_bytes: u64,
 }
 
-/// Counts and sizes of everything. Reads the whole of evidence.
+/// Counts and sizes of everything.
 ///
 /// # Errors
 /// When SQLite refuses.
 pub fn totals(connection: &Connection) -> Result<Totals> {
-    fn number(row: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
-        Ok(row.get::<_, i64>(at)?.unsigned_abs())
-    }
-    let mut totals = connection.query_row(
-        "SELECT COUNT(DISTINCT id), COUNT(*), COALESCE(SUM(size_bytes), 0), COALESCE(SUM(stored_size_bytes), 0) FROM evidence",
-        [],
-        |row| {
+    let totals = connection
+        .prepare_cached(
+            "SELECT pieces, versions, size_bytes, stored_bytes, derived_bytes FROM sealed_total WHERE branch = ''",
+        )?
+        .query_row([], |row| {
+            let number = |at| Ok::<_, rusqlite::Error>(row.get::<_, i64>(at)?.unsigned_abs());
             Ok(Totals {
-                evidence: number(row, 0)?,
-                versions: number(row, 1)?,
-                size_bytes: number(row, 2)?,
-                stored_bytes: number(row, 3)?,
-                derived_bytes: 0,
+                evidence: number(0)?,
+                versions: number(1)?,
+                size_bytes: number(2)?,
+                stored_bytes: number(3)?,
+                derived_bytes: number(4)?,
             })
-        },
-    )?;
-    totals.derived_bytes = count(
-        connection,
-        "SELECT COALESCE(SUM(stored_size_bytes), 0) FROM derived",
-    )?;
-    Ok(totals)
+        })
+        .optional()?;
+    Ok(totals.unwrap_or_default())
 }
 
 /// What a branch has sealed.
@@ -159,9 +149,9 @@ pub struct BranchTotals {
 /// When SQLite refuses.
 pub fn evidence_by_branch(connection: &Connection) -> Result<Vec<BranchTotals>> {
     let mut query = connection.prepare_cached(
-        "SELECT b.code, b.name, COUNT(DISTINCT e.id), COUNT(e.id), COALESCE(SUM(e.size_bytes), 0), \
-         COALESCE(SUM(e.grade = 'declared'), 0), MIN(e.sealed_ms), MAX(e.sealed_ms) \
-         FROM branch b LEFT JOIN evidence e ON e.branch = b.code GROUP BY b.code ORDER BY b.code",
+        "SELECT b.code, b.name, COALESCE(t.pieces, 0), COALESCE(t.versions, 0), COALESCE(t.size_bytes, 0), \
+         COALESCE(t.declared, 0), t.first_ms, t.last_ms \
+         FROM branch b LEFT JOIN sealed_total t ON t.branch = b.code ORDER BY b.code",
     )?;
     let rows = query.query_map([], |row| {
         let (first, last): (Option<i64>, Option<i64>) = (row.get(6)?, row.get(7)?);
@@ -176,6 +166,26 @@ pub fn evidence_by_branch(connection: &Connection) -> Result<Vec<BranchTotals>> 
         })
     })?;
     rows.map(|row| Ok(row?)).collect()
+}
+
+/// Branches whose totals aren't what their rows come to; the empty code stands for all together. Reads everything that is sealed.
+///
+/// # Errors
+/// When SQLite refuses.
+pub fn wrong_totals(connection: &Connection) -> Result<Vec<String>> {
+    let mut query = connection.prepare_cached(
+        "SELECT COALESCE(t.branch, e.branch) FROM (SELECT branch, COUNT(*) AS versions, SUM(size_bytes) AS size_bytes, \
+         SUM(stored_size_bytes) AS stored_bytes, SUM(grade = 'declared') AS declared FROM evidence GROUP BY branch) AS e \
+         FULL JOIN (SELECT * FROM sealed_total WHERE branch <> '') AS t ON t.branch = e.branch \
+         WHERE (t.versions, t.size_bytes, t.stored_bytes, t.declared) IS NOT \
+         (e.versions, e.size_bytes, e.stored_bytes, e.declared) \
+         UNION ALL SELECT '' WHERE (SELECT COUNT(*) FROM sealed_total) > 0 AND \
+         (SELECT (SUM(versions), SUM(size_bytes), SUM(stored_bytes), SUM(declared), SUM(derived_bytes)) IS NOT \
+         (SELECT versions, size_bytes, stored_bytes, declared, derived_bytes FROM sealed_total WHERE branch = '') \
+         FROM sealed_total WHERE branch <> '')",
+    )?;
+    let branches = query.query_map([], |row| row.get(0))?;
+    branches.map(|branch| Ok(branch?)).collect()
 }
 
 /// Which events or rows to list, newest first.

@@ -1,4 +1,4 @@
--- The catalogue, schema 3, with access.sql. An index: `muniment rebuild` makes it again from the store, the log and the records.
+-- The catalogue, schema 4, with access.sql, credentials.sql and growth.sql. An index: `muniment rebuild` makes it again from the store, the log and the records.
 -- Times are milliseconds since 1970 (UTC); dates are yyyymmdd integers in the vault's zone; digests are 32-byte blobs.
 
 CREATE TABLE vault (
@@ -72,11 +72,9 @@ CREATE TABLE accession (
     reason      TEXT,                             -- why it waits, or was refused
     hidden      INTEGER NOT NULL DEFAULT 0        -- the uploader removed it from view
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX accession_inbox ON accession (person, path, leaf_index);
 CREATE INDEX accession_recent ON accession (person, time_ms);
 CREATE INDEX accession_waiting ON accession (expires_ms) WHERE state = 'received';
 CREATE INDEX accession_waiting_reason ON accession (reason, leaf_index) WHERE state = 'received';
-CREATE INDEX accession_waiting_person ON accession (person) WHERE state = 'received';
 
 -- What branches declared about their files.
 CREATE TABLE declared (

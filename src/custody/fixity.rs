@@ -17,7 +17,7 @@ use crate::{
     catalog::{
         Catalogue, CatalogueError, accessions, inspections, people,
         placements::{self, StoredFile},
-        receipts, search,
+        receipts, reports, search,
     },
     crypto::{BodyReader, Identity, StoredDigest},
     domain::{
@@ -104,6 +104,7 @@ pub fn check(subject: &Subject<'_>, progress: &dyn Fn(u64, u64)) -> Report {
         check.stored_files(size),
         check.keys_of_people(log.is_sound()),
         check.rows_without_events(),
+        check.totals(),
         check.structure_of_catalogue(),
         check.extra_files(),
     ];
@@ -724,6 +725,17 @@ impl Check<'_> {
                     "no event of the log stands for this row",
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// What is counted against what there is.
+    fn totals(&mut self) -> Result<(), CatalogueError> {
+        for branch in self.subject.catalogue.read(reports::wrong_totals)? {
+            self.find(
+                format!("catalog.db sealed_total '{branch}'"),
+                "it isn't what the rows of evidence come to",
+            );
         }
         Ok(())
     }

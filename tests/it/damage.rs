@@ -388,6 +388,17 @@ fn cases(vault: &TestVault, old_log: &Path) -> Vec<Case> {
             Box::new(move |vault| sql(vault, &statement)),
         );
     }
+    add(
+        "catalogue, totals: one too many".into(),
+        &[Fixity],
+        &["sealed_total '0101'"],
+        Box::new(|vault| {
+            sql(
+                vault,
+                "UPDATE sealed_total SET versions = versions + 1 WHERE branch = '0101'",
+            )
+        }),
+    );
     let person = format!("person {}", row["person"].as_str().unwrap());
     add(
         "catalogue, person: a key that nobody added".into(),

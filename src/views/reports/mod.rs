@@ -21,7 +21,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// How long a rendered report is good for: some count the whole catalogue.
+/// How long a rendered report is good for: some have thousands of rows.
 const FRESH_MS: i64 = 10_000;
 /// Rows of a report as a file, newest first.
 pub const FILE_ROWS: usize = 10_000;
