@@ -4,6 +4,10 @@
 //! edges (`ssh`, `sftp`) → use cases (`ingest`, `seal`) → `custody` → mechanisms
 //! (`blob`, `catalog`, `tlog`, `crypto`) → `domain`.
 
+// What tests and benches share says `muniment` for this crate.
+#[cfg(test)]
+extern crate self as muniment;
+
 pub mod access;
 pub mod admin;
 pub mod blob;

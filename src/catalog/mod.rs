@@ -130,6 +130,7 @@ fn open_reader(path: &Path) -> Result<Connection> {
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
+    let connection = watched(connection);
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")?;
@@ -180,6 +181,7 @@ impl Writer {
     pub fn create(path: &Path, origin: &str) -> Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let connection = Connection::open_with_flags(path, flags)?;
+        let connection = watched(connection);
         configure_writer(&connection)?;
         connection.execute_batch("BEGIN IMMEDIATE")?;
         connection.execute_batch(include_str!("schema.sql"))?;
@@ -202,6 +204,7 @@ impl Writer {
             return Err(CatalogueError::Missing(path.to_owned()));
         }
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let connection = watched(connection);
         configure_writer(&connection)?;
         extend_schema(&connection)?;
         check_schema(&connection)?;
@@ -226,6 +229,16 @@ fn rows(limit: usize) -> i64 {
     i64::try_from(limit).unwrap_or(i64::MAX)
 }
 
+/// Where tests count what runs on a connection.
+#[cfg(not(test))]
+fn watched(connection: Connection) -> Connection {
+    connection
+}
+
+#[cfg(test)]
+pub(crate) mod work;
+#[cfg(test)]
+use work::watched;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,7 @@
 //! The whole flow of an upload over a real store, catalogue and log, without SSH: clients come in `tests/it`.
 
 mod examined;
+mod growth;
 
 use super::inbox::{Inbox, Uploader};
 use crate::{

@@ -262,3 +262,61 @@ proptest! {
         }
     }
 }
+
+/// Distinct tiles and hashes that something asks for, of any tree: what they hold doesn't matter to where it looks.
+#[derive(Default)]
+struct Asked {
+    tiles: std::collections::BTreeSet<(u8, u64)>,
+    hashes: usize,
+}
+
+impl crate::tlog::merkle::HashReader for Asked {
+    type Error = std::convert::Infallible;
+
+    fn hash(&mut self, level: u8, index: u64) -> Result<Hash, Self::Error> {
+        self.tiles.insert((level, index / 256));
+        self.hashes += 1;
+        Ok(Hash([level; 32]))
+    }
+}
+
+/// A proof looks at one tile a level on the leaf's way up and one a level at the right edge, of 256 hashes each: the levels are the
+/// logarithm of the size to the base 256.
+#[test]
+fn proofs_read_two_tiles_a_level_whatever_the_size() {
+    for size in [10_000_u64, 1_000_000, 10_000_000, 730_000_000, 1 << 40] {
+        let levels = (1..8).find(|level| size >> (8 * level) == 0).unwrap();
+        let within = |what: &str, at: u64, asked: &Asked| {
+            assert!(
+                asked.tiles.len() <= 2 * levels && asked.hashes <= 2 * levels * 256,
+                "{what} of {at} in {size}: {} tiles, {} hashes",
+                asked.tiles.len(),
+                asked.hashes
+            );
+        };
+        let mut at = 1;
+        while at < size {
+            let mut asked = Asked::default();
+            inclusion_proof(at, size, &mut asked).unwrap();
+            within("inclusion", at, &asked);
+            let mut asked = Asked::default();
+            consistency_proof(at, size, &mut asked).unwrap();
+            within("consistency", at, &asked);
+            let mut asked = Asked::default();
+            root_at(at, &mut asked).unwrap();
+            within("root", at, &asked);
+            at += 1 + size / 61 + at % 7;
+        }
+    }
+}
+
+/// Appending keeps what is incomplete and nothing else, and hands on what tiles gain: the leaf, and 1/255 more.
+#[test]
+fn an_edge_holds_no_more_than_its_incomplete_tiles() {
+    let (mut tail, mut gained) = (TreeTail::new(), 0);
+    for at in 0..200_000_u64 {
+        tail.append(Hash([at as u8; 32]), |_, _, _| gained += 1);
+        assert!(tail.tails().iter().all(|level| level.len() < 256) && tail.tails().len() <= 3);
+    }
+    assert_eq!(gained, 200_000 + 200_000 / 256 + 200_000 / 65_536);
+}
