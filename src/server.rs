@@ -12,7 +12,7 @@ use crate::{
         ReadingRoom, checks::Checks, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals,
     },
     admin,
-    blob::{BlobError, ImmutableSupport, Layout, LockError, Store, VaultLock},
+    blob::{BlobError, Disk, ImmutableSupport, Layout, LockError, Store, VaultLock},
     catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
     config::Config,
     crypto::{Recipient, StagingKey, staging_key::StagingKeyError},
@@ -284,6 +284,7 @@ impl VaultHandle {
         let ids = (random.clone(), clock.clone());
         let tools = Tools {
             layout: layout.clone(),
+            disk: Disk::start().map_err(VaultError::Thread)?,
             random: random.clone(),
             new_id: Arc::new(move || {
                 new_id(ids.0.as_ref(), ids.1.now_ms()).map_err(|_| crate::crypto::RandomError)

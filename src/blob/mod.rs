@@ -9,6 +9,7 @@
 pub mod capacity;
 #[cfg(test)]
 mod conformance;
+pub mod disk;
 pub mod error;
 pub mod layout;
 pub mod lock;
@@ -16,6 +17,7 @@ pub mod place;
 pub mod staging;
 
 pub use capacity::{VaultCapacity, capacity};
+pub use disk::Disk;
 pub use error::BlobError;
 pub use layout::{Layout, LayoutError};
 pub use lock::{LockError, VaultLock};

@@ -10,17 +10,26 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
+
+use rustix::fs::OFlags;
 
 use super::{BlobError, Layout, layout::StagedFile};
 
 /// The largest sidecar that is read, in bytes: a held-back chunk of 64 KiB and some bookkeeping fit well.
 pub const MAX_SIDECAR_BYTES: u64 = 1024 * 1024;
 
+/// What writes past the page cache has to begin, end and lie in memory at multiples of this many bytes: the largest block of
+/// any file system that takes such writes.
+pub const DIRECT_ALIGNMENT_BYTES: usize = 4096;
+
 /// A body in `staging`, open for appending.
 #[derive(Debug)]
 pub struct StagedBody {
-    file: File,
+    file: Arc<File>,
+    /// The same file past the page cache; `None` inside where the file system has no such thing.
+    direct: Option<Option<Arc<File>>>,
     path: PathBuf,
     layout: Layout,
     size_bytes: u64,
@@ -49,7 +58,8 @@ impl StagedBody {
         let file = options.read(true).write(true).open(&path).map_err(failed)?;
         let size_bytes = file.metadata().map_err(failed)?.len();
         Ok(Self {
-            file,
+            file: Arc::new(file),
+            direct: None,
             path,
             layout: layout.clone(),
             size_bytes,
@@ -60,12 +70,43 @@ impl StagedBody {
 
     /// Appends ciphertext. On an error nothing was appended, and appending may be tried again (the disk had no room).
     pub fn append(&mut self, ciphertext: &[u8]) -> Result<(), BlobError> {
-        if let Err(error) = self.file.write_all_at(ciphertext, self.size_bytes) {
+        let written = self.buffered_tail().write(ciphertext);
+        self.note(ciphertext.len(), written)
+    }
+
+    /// The end of the body as another thread can write to it, past the page cache where that is possible: a recording is
+    /// read once more, by its inspection, and would push everything else out of the cache. Until [`Self::note`] has heard
+    /// what came of it, nothing else may be appended.
+    pub fn tail(&mut self) -> Tail {
+        let path = &self.path;
+        let opened = self.direct.get_or_insert_with(|| {
+            let flags = OFlags::DIRECT.bits().cast_signed();
+            let direct = OpenOptions::new().write(true).custom_flags(flags).open(path);
+            direct.ok().map(Arc::new)
+        });
+        let aligned = self.size_bytes.is_multiple_of(DIRECT_ALIGNMENT_BYTES as u64);
+        Tail {
+            direct: opened.clone().filter(|_| aligned),
+            ..self.buffered_tail()
+        }
+    }
+
+    fn buffered_tail(&self) -> Tail {
+        Tail {
+            file: self.file.clone(),
+            direct: None,
+            offset: self.size_bytes,
+        }
+    }
+
+    /// Takes note of what came of writing `bytes` bytes to the tail. On an error nothing was appended.
+    pub fn note(&mut self, bytes: usize, written: io::Result<()>) -> Result<(), BlobError> {
+        if let Err(error) = written {
             // Give back the room that the failed write took. If that fails too, the invariant above still holds.
             let _ = self.file.set_len(self.size_bytes);
             return Err(self.failed(error));
         }
-        self.size_bytes += ciphertext.len() as u64;
+        self.size_bytes += bytes as u64;
         Ok(())
     }
 
@@ -123,6 +164,32 @@ impl StagedBody {
     fn failed(&self, error: io::Error) -> BlobError {
         BlobError::new(self.layout.label(&self.path), error)
     }
+}
+
+/// The end of a staged body, for the thread that writes there.
+pub struct Tail {
+    file: Arc<File>,
+    direct: Option<Arc<File>>,
+    offset: u64,
+}
+
+impl Tail {
+    /// Writes there; past the page cache if `ciphertext` is aligned and the device takes it.
+    pub fn write(&self, ciphertext: &[u8]) -> io::Result<()> {
+        if let Some(direct) = self.direct.as_ref().filter(|_| is_aligned(ciphertext)) {
+            match direct.write_all_at(ciphertext, self.offset) {
+                // A device with larger blocks, or a short write: through the page cache then, from the beginning.
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+                written => return written,
+            }
+        }
+        self.file.write_all_at(ciphertext, self.offset)
+    }
+}
+
+fn is_aligned(bytes: &[u8]) -> bool {
+    bytes.len().is_multiple_of(DIRECT_ALIGNMENT_BYTES)
+        && bytes.as_ptr().addr().is_multiple_of(DIRECT_ALIGNMENT_BYTES)
 }
 
 /// Writes the sidecar of an accession, in place of the one before. A crash leaves the old or the new one, whole; with

@@ -1,9 +1,6 @@
-//! The Merkle tree (RFC 6962, section 2.1) over the chunks of 1 MiB of a large file, by which a range is proved without
-//! the rest.
+//! The Merkle tree (RFC 6962, section 2.1) over the chunks of 1 MiB of a large file, as leaves of earlier vaults have it.
 //!
 //! It must never know the custody log, whose tree is over other leaves and lies on disk.
-//!
-//! Invariant: a proof holds for one chunk at one place of a file of one length.
 
 use ring::digest::{Context, SHA256, digest};
 
@@ -66,81 +63,6 @@ impl ChunkTree {
     }
 }
 
-/// Leaf hash of a chunk: SHA-256(0x00 ‖ chunk).
-pub fn chunk_leaf(chunk: &[u8]) -> Hash {
-    let mut leaf = leaf_context();
-    leaf.update(chunk);
-    value(leaf)
-}
-
-/// The audit path that proves leaf `index` among `leaves` (RFC 6962, section 2.1.1), lowest sibling first; nothing if
-/// there is no such leaf.
-pub fn chunk_proof(leaves: &[Hash], index: usize) -> Option<Vec<Hash>> {
-    if index >= leaves.len() {
-        return None;
-    }
-    let (mut path, mut span, mut index) = (Vec::new(), leaves, index);
-    while span.len() > 1 {
-        let (left, right) = span.split_at(span.len().next_power_of_two() / 2);
-        let sibling = if index < left.len() {
-            span = left;
-            right
-        } else {
-            index -= left.len();
-            span = right;
-            left
-        };
-        let (mut subtrees, mut count) = (Vec::new(), 0);
-        sibling
-            .iter()
-            .for_each(|leaf| push_leaf(&mut subtrees, &mut count, *leaf));
-        path.push(root_of(subtrees));
-    }
-    path.reverse();
-    Some(path)
-}
-
-/// Whether `chunk` is chunk `index` of the file of `size_bytes` bytes whose chunk root is `root` (RFC 9162,
-/// section 2.1.3.2). The chunk's length is checked too, so a proof can't be stretched over another place.
-pub fn verify_chunk(root: &Hash, size_bytes: u64, index: u64, chunk: &[u8], path: &[Hash]) -> bool {
-    let begins = index.checked_mul(TREE_CHUNK_BYTES as u64);
-    let expected = begins
-        .and_then(|begins| size_bytes.checked_sub(begins))
-        .map_or(0, |rest| rest.min(TREE_CHUNK_BYTES as u64));
-    if expected == 0 || chunk.len() as u64 != expected {
-        return false;
-    }
-    verify_leaf(
-        root,
-        size_bytes.div_ceil(TREE_CHUNK_BYTES as u64),
-        index,
-        chunk_leaf(chunk),
-        path,
-    )
-}
-
-/// The climb from leaf `index` of `leaves` to the root; `index` is below `leaves`.
-fn verify_leaf(root: &Hash, leaves: u64, index: u64, leaf: Hash, path: &[Hash]) -> bool {
-    let (mut place, mut last, mut hash) = (index, leaves - 1, leaf);
-    for sibling in path {
-        if last == 0 {
-            return false;
-        }
-        if place & 1 == 1 || place == last {
-            hash = node(sibling, &hash);
-            // A right edge without sibling rises until it has one; here `place` isn't 0.
-            let rise = place.trailing_zeros();
-            place >>= rise;
-            last >>= rise;
-        } else {
-            hash = node(&hash, sibling);
-        }
-        place >>= 1;
-        last >>= 1;
-    }
-    last == 0 && hash == *root
-}
-
 /// Adds a leaf: each pair of subtrees of one size becomes the next larger.
 fn push_leaf(subtrees: &mut Vec<Hash>, leaves: &mut u64, leaf: Hash) {
     let mut hash = leaf;
@@ -187,7 +109,12 @@ pub(super) fn value(context: Context) -> Hash {
 mod tests {
     use super::*;
     use crate::domain::hex;
-    use proptest::prelude::*;
+
+    fn chunk_leaf(chunk: &[u8]) -> Hash {
+        let mut leaf = leaf_context();
+        leaf.update(chunk);
+        value(leaf)
+    }
 
     /// RFC 6962's definition, word for word: the root of n leaves splits at the largest power of two below n.
     fn defined_root(leaves: &[Hash]) -> Hash {
@@ -244,59 +171,14 @@ mod tests {
     }
 
     #[test]
-    fn each_chunk_is_proved_and_nothing_else_is() {
+    fn the_root_is_the_one_defined_however_the_bytes_come() {
         let file: Vec<u8> = (0..6 * TREE_CHUNK_BYTES + 5)
             .map(|i| (i / TREE_CHUNK_BYTES + i % 251) as u8)
             .collect();
-        let size = file.len() as u64;
-        let chunks: Vec<_> = file.chunks(TREE_CHUNK_BYTES).collect();
-        let leaves: Vec<_> = chunks.iter().map(|chunk| chunk_leaf(chunk)).collect();
+        let leaves: Vec<_> = file.chunks(TREE_CHUNK_BYTES).map(chunk_leaf).collect();
         let mut tree = ChunkTree::new();
         file.chunks(300_001).for_each(|piece| tree.update(piece));
-        let root = tree.finish();
-        assert_eq!(root, defined_root(&leaves));
-        for (index, chunk) in chunks.iter().enumerate() {
-            let path = chunk_proof(&leaves, index).unwrap();
-            let at = index as u64;
-            assert!(verify_chunk(&root, size, at, chunk, &path), "{index}");
-            assert!(
-                !verify_chunk(&root, size, at ^ 1, chunk, &path),
-                "{index} elsewhere"
-            );
-            assert!(!verify_chunk(&root, size, at, &chunk[1..], &path), "{index} cut");
-            assert!(
-                !verify_chunk(&root, size, at, chunk, &path[1..]),
-                "{index} short path"
-            );
-            assert!(
-                !verify_chunk(&root, size, at, chunk, &[&path[..], &[root]].concat()),
-                "{index} long path"
-            );
-            assert!(
-                !verify_chunk(&[0; 32], size, at, chunk, &path),
-                "{index} other root"
-            );
-        }
+        assert_eq!(tree.finish(), defined_root(&leaves));
         assert_eq!(ChunkTree::new().finish(), defined_root(&[]));
-        assert_eq!(chunk_proof(&leaves, 7), None);
-        assert!(!verify_chunk(&root, 0, 0, &[], &[]));
-        assert!(!verify_chunk(&root, u64::MAX, u64::MAX, &[], &[]));
-    }
-
-    proptest! {
-        #[test]
-        fn any_leaf_of_any_tree_is_proved_at_its_place_only(
-            count in 1..200_usize,
-            pick in any::<proptest::sample::Index>(),
-            other in any::<proptest::sample::Index>(),
-        ) {
-            let leaves: Vec<Hash> = (0..count).map(|i| chunk_leaf(&i.to_be_bytes())).collect();
-            let (index, other) = (pick.index(count), other.index(count));
-            let path = chunk_proof(&leaves, index).unwrap();
-            let root = defined_root(&leaves);
-            let verify = |at: usize| verify_leaf(&root, count as u64, at as u64, leaves[index], &path);
-            prop_assert!(verify(index));
-            prop_assert_eq!(verify(other), other == index);
-        }
     }
 }

@@ -1,13 +1,11 @@
-//! Digests of evidence as it streams: SHA-256 of the whole, and for large files the root of a Merkle tree (RFC 6962,
-//! section 2.1) over chunks of 1 MiB, by which a range can be proved without the rest. BLAKE3 for what lies on disk.
+//! Digests of evidence as it streams: SHA-256 of the whole original, BLAKE3 of the body that lies on disk.
 //!
 //! It must never hold the bytes: memory is a few hundred bytes, whatever the length.
 //!
-//! Choice: whether a file reaches [`CHUNK_ROOT_FROM_BYTES`] is known only at its end, and the first chunks can't be hashed
-//! later without keeping or reading them again. So without a hint the tree is built from the first byte, which for a file
-//! that ends below the threshold was one SHA-256 pass too many (0.64 s of CPU a GB; 0.3 ms for a scan page of 0.5 MB). A
-//! caller who knows the size says so and pays nothing. If it was wrong, [`ChunkRoot::Missing`] says that the body has to
-//! be read once more, through [`ChunkTree`].
+//! A part of a file is proved by what lies on disk: BLAKE3 is itself a Merkle tree, over 1 KiB of the body, so a chunk of the
+//! body and its siblings' chaining values lead to `stored_blake3`, and the file key opens the chunk. Leaves of earlier vaults
+//! carry a root over the original besides ([`ChunkTree`]), which cost every large upload a second pass of SHA-256 (0.64 s of CPU
+//! a GB): it is verified where it stands, and no longer written.
 //!
 //! Invariant: the same bytes give the same digests however they were cut into updates.
 
@@ -18,19 +16,8 @@ use super::chunk_tree::{ChunkTree, value};
 /// A SHA-256 or BLAKE3 value.
 pub type Hash = [u8; 32];
 
-/// Files of this many bytes and more get a chunk root.
+/// Only originals of this many bytes and more have a chunk root.
 pub const CHUNK_ROOT_FROM_BYTES: u64 = 64 * 1024 * 1024;
-
-/// Whether a file has a chunk root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChunkRoot {
-    /// The file is shorter than [`CHUNK_ROOT_FROM_BYTES`].
-    BelowThreshold,
-    /// The root.
-    Root(Hash),
-    /// The file should have one, but was expected to be short: read it again into a [`ChunkTree`].
-    Missing,
-}
 
 /// What is known of an original after its last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +26,8 @@ pub struct OriginalDigests {
     pub size_bytes: u64,
     /// SHA-256 of the whole.
     pub sha256: Hash,
-    /// Root over its chunks.
-    pub chunk_root: ChunkRoot,
+    /// Root over its chunks, where it was asked for and the original is large enough.
+    pub chunk_root: Option<Hash>,
 }
 
 /// Digests of an original as it streams.
@@ -51,15 +38,27 @@ pub struct Digests {
     tree: Option<ChunkTree>,
 }
 
+impl Default for Digests {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Digests {
-    /// Begins. `expected_bytes` is the length, if a declaration or the client told it; it decides about cost, not about
-    /// right or wrong.
-    pub fn new(expected_bytes: Option<u64>) -> Self {
-        let wanted = expected_bytes.is_none_or(|bytes| bytes >= CHUNK_ROOT_FROM_BYTES);
+    /// Begins, for what is written today.
+    pub fn new() -> Self {
         Self {
             whole: Context::new(&SHA256),
             size_bytes: 0,
-            tree: wanted.then(ChunkTree::new),
+            tree: None,
+        }
+    }
+
+    /// Begins, for verifying what an earlier vault wrote: with the root over chunks, at twice the cost.
+    pub fn with_chunk_root() -> Self {
+        Self {
+            tree: Some(ChunkTree::new()),
+            ..Self::new()
         }
     }
 
@@ -79,15 +78,11 @@ impl Digests {
 
     /// The digests of all that was taken.
     pub fn finish(self) -> OriginalDigests {
-        let chunk_root = match self.tree {
-            _ if self.size_bytes < CHUNK_ROOT_FROM_BYTES => ChunkRoot::BelowThreshold,
-            Some(tree) => ChunkRoot::Root(tree.finish()),
-            None => ChunkRoot::Missing,
-        };
+        let tree = self.tree.filter(|_| self.size_bytes >= CHUNK_ROOT_FROM_BYTES);
         OriginalDigests {
             size_bytes: self.size_bytes,
             sha256: value(self.whole),
-            chunk_root,
+            chunk_root: tree.map(ChunkTree::finish),
         }
     }
 }
@@ -120,7 +115,7 @@ mod tests {
 
     #[test]
     fn sha256_and_blake3_of_known_texts() {
-        let mut digests = Digests::new(None);
+        let mut digests = Digests::new();
         digests.update(b"a");
         digests.update(b"bc");
         let done = digests.finish();
@@ -128,7 +123,7 @@ mod tests {
             hex::encode(done.sha256),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        assert_eq!((done.size_bytes, done.chunk_root), (3, ChunkRoot::BelowThreshold));
+        assert_eq!((done.size_bytes, done.chunk_root), (3, None));
         let mut stored = StoredDigest::new();
         stored.update(b"abc");
         assert_eq!(
@@ -138,10 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn a_root_appears_at_the_threshold_and_a_wrong_hint_is_told() {
+    fn a_root_appears_at_the_threshold_and_only_where_it_is_asked_for() {
         let block = vec![7; TREE_CHUNK_BYTES];
-        let hash = |expected, bytes: u64| {
-            let mut digests = Digests::new(expected);
+        let root = |mut digests: Digests, bytes: u64| {
             for _ in 0..bytes / block.len() as u64 {
                 digests.update(&block);
             }
@@ -149,12 +143,43 @@ mod tests {
             assert_eq!(digests.size_bytes(), bytes);
             digests.finish().chunk_root
         };
-        assert_eq!(hash(None, CHUNK_ROOT_FROM_BYTES - 1), ChunkRoot::BelowThreshold);
+        assert_eq!(root(Digests::with_chunk_root(), CHUNK_ROOT_FROM_BYTES - 1), None);
         let mut tree = ChunkTree::new();
         (0..64).for_each(|_| tree.update(&block));
-        let root = tree.finish();
-        assert_eq!(hash(None, CHUNK_ROOT_FROM_BYTES), ChunkRoot::Root(root));
-        assert_eq!(hash(Some(u64::MAX), CHUNK_ROOT_FROM_BYTES), ChunkRoot::Root(root));
-        assert_eq!(hash(Some(5), CHUNK_ROOT_FROM_BYTES), ChunkRoot::Missing);
+        let expected = Some(tree.finish());
+        assert_eq!(root(Digests::with_chunk_root(), CHUNK_ROOT_FROM_BYTES), expected);
+        assert_eq!(root(Digests::new(), CHUNK_ROOT_FROM_BYTES), None);
+    }
+
+    /// What FORMAT.md says of a part: 1 MiB of a body, the values beside its way up, and nothing else of the body.
+    #[test]
+    fn a_part_of_a_stored_body_is_proved_by_the_tree_inside_blake3() {
+        use blake3::hazmat::{HasherExt, Mode, merge_subtrees_non_root, merge_subtrees_root};
+        const PART: usize = 1 << 20;
+        let body: Vec<u8> = (0..4 * PART - 777).map(|i| (i * 31 + i / 251) as u8).collect();
+        let mut stored = StoredDigest::new();
+        body.chunks(262_208).for_each(|piece| stored.update(piece));
+        let subtree = |index: usize, bytes: &[u8]| {
+            let mut hasher = blake3::Hasher::new();
+            hasher.set_input_offset((index * PART) as u64);
+            hasher.update(bytes);
+            hasher.finalize_non_root()
+        };
+        let parts: Vec<_> = body
+            .chunks(PART)
+            .enumerate()
+            .map(|(i, part)| subtree(i, part))
+            .collect();
+        let proof = [
+            parts[3],
+            merge_subtrees_non_root(&parts[0], &parts[1], Mode::Hash),
+        ];
+        let prove = |index, part: &[u8]| {
+            let right = merge_subtrees_non_root(&subtree(index, part), &proof[0], Mode::Hash);
+            *merge_subtrees_root(&proof[1], &right, Mode::Hash).as_bytes()
+        };
+        assert_eq!(prove(2, &body[2 * PART..3 * PART]), stored.finish());
+        assert_ne!(prove(2, &body[PART..2 * PART]), stored.finish());
+        assert_ne!(prove(1, &body[2 * PART..3 * PART]), stored.finish());
     }
 }

@@ -22,7 +22,7 @@ mod vectors;
 
 pub use body::BodyWriter;
 pub use chunk_tree::ChunkTree;
-pub use digest::{ChunkRoot, Digests, Hash, StoredDigest};
+pub use digest::{Digests, Hash, StoredDigest};
 pub use file_key::FileKey;
 pub use identity::{Identity, Recipient};
 pub use protected::Passphrase;

@@ -643,13 +643,13 @@ impl InboxFile {
 }
 
 impl WriteFile for InboxFile {
-    fn write(&mut self, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.touched = true;
         self.check_room(bytes.len())?;
         let append = self.append;
         let upload = self.upload()?;
         let offset = if append { upload.size_bytes() } else { offset };
-        match upload.write(offset, &bytes) {
+        match upload.write(offset, bytes) {
             Ok(()) => {
                 self.leave_sidecar();
                 Ok(())
@@ -658,7 +658,7 @@ impl WriteFile for InboxFile {
         }
     }
 
-    fn read(&mut self, _offset: u64, _length: usize) -> Result<Vec<u8>> {
+    fn read(&mut self, _offset: u64, _buffer: &mut [u8]) -> Result<usize> {
         Err(SpaceError::new(
             SpaceErrorKind::Unsupported,
             "the inbox only takes in; open the file for writing alone",

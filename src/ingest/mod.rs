@@ -13,6 +13,7 @@ pub mod inbox;
 pub mod judge;
 pub mod locks;
 pub mod naming;
+mod outgoing;
 pub mod settle;
 pub mod structure;
 pub mod sweep;

@@ -65,7 +65,7 @@ pub struct Taken {
     pub size_bytes: u64,
     /// SHA-256 of the original, lower-case hex.
     pub sha256: String,
-    /// RFC 6962 root over 1 MiB chunks, lower-case hex.
+    /// RFC 6962 root over 1 MiB chunks, lower-case hex; only of what an earlier vault took in.
     pub chunk_root: Option<String>,
     /// Size of the encrypted body in bytes.
     pub stored_size_bytes: u64,
@@ -86,7 +86,7 @@ impl Taken {
             file_key: KeyText(hex::encode(finished.file_key.expose())),
             size_bytes: finished.size_bytes,
             sha256: hex::encode(finished.sha256),
-            chunk_root: finished.chunk_root.map(hex::encode),
+            chunk_root: None,
             stored_size_bytes: finished.stored_size_bytes,
             stored_blake3: hex::encode(finished.stored_blake3),
             complete: true,

@@ -147,7 +147,7 @@ pub(crate) fn jpeg(length: usize) -> Vec<u8> {
 pub(crate) fn put(inbox: &mut Inbox, name: &str, bytes: &[u8]) -> crate::sftp::space::Result<()> {
     let mut file = inbox.open_write(&path(name), CREATE, &Attributes::default())?;
     for (at, piece) in bytes.chunks(32 * 1024).enumerate() {
-        file.write(at as u64 * 32 * 1024, piece.to_vec())?;
+        file.write(at as u64 * 32 * 1024, piece)?;
     }
     file.close()
 }
@@ -236,7 +236,7 @@ fn a_cut_upload_waits_and_is_resumed_even_after_a_restart() {
     let mut file = inbox
         .open_write(&path(NAME), RESUME, &Attributes::default())
         .unwrap();
-    file.write(150_001, bytes[150_001..].to_vec()).unwrap();
+    file.write(150_001, &bytes[150_001..]).unwrap();
     file.close().unwrap();
     let evidence = all(&vault);
     assert_eq!(evidence.len(), 1);
@@ -264,12 +264,12 @@ fn writes_may_come_in_any_order_and_go_back() {
     let mut pieces: Vec<usize> = (0..bytes.len()).step_by(30_000).collect();
     pieces.reverse();
     for at in pieces {
-        file.write(at as u64, bytes[at..bytes.len().min(at + 30_000)].to_vec())
+        file.write(at as u64, &bytes[at..bytes.len().min(at + 30_000)])
             .unwrap();
     }
     // The header is written again, as muxers do, with other bytes first.
-    file.write(0, vec![0; 40]).unwrap();
-    file.write(0, bytes[..40].to_vec()).unwrap();
+    file.write(0, &[0; 40]).unwrap();
+    file.write(0, &bytes[..40]).unwrap();
     file.close().unwrap();
     let evidence = all(&vault);
     assert_eq!(fixture.content(&evidence[0]), bytes);
@@ -286,13 +286,13 @@ fn a_lost_connection_parks_and_a_temporary_name_waits_for_its_rename() {
     let mut file = inbox
         .open_write(&path(&part), CREATE, &Attributes::default())
         .unwrap();
-    file.write(0, bytes[..100_000].to_vec()).unwrap();
+    file.write(0, &bytes[..100_000]).unwrap();
     drop(file);
     assert_eq!(inbox.stat(&path(&part)).unwrap().size_bytes, Some(100_000));
     let mut file = inbox
         .open_write(&path(&part), RESUME, &Attributes::default())
         .unwrap();
-    file.write(100_000, bytes[100_000..].to_vec()).unwrap();
+    file.write(100_000, &bytes[100_000..]).unwrap();
     file.close().unwrap();
     assert!(all(&vault).is_empty());
     inbox.rename(&path(&part), &path(NAME), false).unwrap();
@@ -310,8 +310,8 @@ fn a_gap_is_said_and_what_came_before_it_stays() {
     let mut file = inbox
         .open_write(&path(NAME), CREATE, &Attributes::default())
         .unwrap();
-    file.write(0, bytes[..50_000].to_vec()).unwrap();
-    file.write(60_000, bytes[60_000..].to_vec()).unwrap();
+    file.write(0, &bytes[..50_000]).unwrap();
+    file.write(60_000, &bytes[60_000..]).unwrap();
     let error = file.close().unwrap_err();
     assert!(error.message.contains("50000"), "{error}");
     assert_eq!(inbox.stat(&path(NAME)).unwrap().size_bytes, Some(50_000));
@@ -477,7 +477,7 @@ fn a_crash_in_flight_leaves_a_resumable_prefix() {
             .open_write(&path(NAME), CREATE, &Attributes::default())
             .unwrap();
         for (at, piece) in bytes[..20 << 20].chunks(256 << 10).enumerate() {
-            file.write((at * (256 << 10)) as u64, piece.to_vec()).unwrap();
+            file.write((at * (256 << 10)) as u64, piece).unwrap();
         }
         // As if the process were gone: neither closed nor parked.
         std::mem::forget(file);
@@ -489,7 +489,7 @@ fn a_crash_in_flight_leaves_a_resumable_prefix() {
     let mut file = inbox
         .open_write(&path(NAME), RESUME, &Attributes::default())
         .unwrap();
-    file.write(have as u64, bytes[have..].to_vec()).unwrap();
+    file.write(have as u64, &bytes[have..]).unwrap();
     file.close().unwrap();
     let evidence = all(&vault);
     assert_eq!(fixture.content(&evidence[0]), bytes);
@@ -545,7 +545,7 @@ fn a_client_that_writes_in_place_adds_a_version_and_one_that_appends_is_told_why
     let mut file = inbox
         .open_write(&path(NAME), in_place, &Attributes::default())
         .unwrap();
-    file.write(0, second.clone()).unwrap();
+    file.write(0, &second).unwrap();
     let size = Attributes {
         size_bytes: Some(second.len() as u64),
         ..Attributes::default()
@@ -569,7 +569,7 @@ fn a_client_that_writes_in_place_adds_a_version_and_one_that_appends_is_told_why
     let mut file = inbox
         .open_write(&path(NAME), in_place, &Attributes::default())
         .unwrap();
-    file.write(60_000, second).unwrap();
+    file.write(60_000, &second).unwrap();
     let gap = file.close().unwrap_err();
     assert!(gap.message.contains("0 to 60000"), "{gap}");
     assert_eq!(all(&vault).len(), 2);
@@ -597,7 +597,7 @@ fn what_a_crash_leaves_of_a_replaced_upload_is_not_taken_for_a_new_one() {
         let mut file = inbox
             .open_write(&path(NAME), RESUME, &Attributes::default())
             .unwrap();
-        file.write(200_000, bytes[200_000..].to_vec()).unwrap();
+        file.write(200_000, &bytes[200_000..]).unwrap();
         file.close().unwrap();
         assert_eq!(all(&vault).len(), 1);
         vault.close();

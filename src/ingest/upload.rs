@@ -7,12 +7,12 @@
 //! *new* key and copies what stays of the old one through it. So no key ever meets one nonce twice, and the digests always
 //! cover exactly the bytes that are there.
 
+use super::outgoing::{Outgoing, STEP_BYTES};
 use crate::{
-    blob::{BlobError, layout::Layout, staging::StagedBody},
+    blob::{BlobError, Disk, layout::Layout, staging::StagedBody},
     crypto::{
-        BodyReader, BodyWriter, Digests, FileKey, RandomError, StoredDigest,
+        BodyReader, BodyWriter, Digests, FileKey, RandomError,
         body::{BodyError, CHUNK_BYTES},
-        digest::ChunkRoot,
     },
 };
 use ring::rand::SecureRandom;
@@ -22,8 +22,6 @@ use std::{collections::BTreeMap, fs::File, sync::Arc};
 const ISLANDS_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 /// Bodies one upload may start by going back; sequential rewrites need one each.
 const REWRITE_LIMIT: u32 = 64;
-/// Ciphertext gathered before it is appended to the staged body.
-const APPEND_BYTES: usize = 256 * 1024;
 /// Plaintext copied at a time from an older body.
 const COPY_BYTES: usize = CHUNK_BYTES;
 
@@ -77,8 +75,6 @@ pub struct Finished {
     pub size_bytes: u64,
     /// SHA-256 of the original.
     pub sha256: [u8; 32],
-    /// RFC 6962 root over 1 MiB chunks of the original, for 64 MiB and more.
-    pub chunk_root: Option<[u8; 32]>,
     /// Size of the encrypted body in bytes.
     pub stored_size_bytes: u64,
     /// BLAKE3 of the encrypted body.
@@ -112,6 +108,8 @@ pub type NewId = Arc<dyn Fn() -> Result<String, RandomError> + Send + Sync>;
 pub struct Tools {
     /// Where bodies are staged.
     pub layout: Layout,
+    /// Writes them.
+    pub disk: Disk,
     /// Keys and salts.
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// Names for bodies.
@@ -122,13 +120,11 @@ pub struct Tools {
 
 /// A body being written, front to back: an upload's, or that of a copy made from an original.
 pub(crate) struct Body {
-    staged: StagedBody,
+    out: Outgoing,
     id: String,
     file_key: FileKey,
     writer: BodyWriter,
     digests: Digests,
-    stored: StoredDigest,
-    out: Vec<u8>,
     length: u64,
 }
 
@@ -254,8 +250,7 @@ impl Upload {
     /// # Errors
     /// When the store fails.
     pub fn sync(&mut self) -> Result<(), UploadError> {
-        self.body.flush()?;
-        Ok(self.body.staged.sync()?)
+        Ok(self.body.out.sync()?)
     }
 
     /// The end of the file: the body is complete and durable when this returns.
@@ -287,7 +282,7 @@ impl Upload {
     /// Forgets the upload and its staged body: for one whose bytes nobody was told are kept.
     pub fn discard(mut self) {
         self.drop_under();
-        let _ = self.body.staged.discard();
+        self.body.discard();
     }
 
     /// Completes the current body, makes it the underlay of a new one, and so lets writes begin anywhere below `keep_bytes`.
@@ -386,17 +381,14 @@ impl Body {
     pub(crate) fn create_under(tools: &Tools, file_key: FileKey) -> Result<Self, UploadError> {
         let id = (tools.new_id)()?;
         let writer = BodyWriter::create(&file_key, tools.random.as_ref())?;
-        let staged = StagedBody::create(&tools.layout, &id)?;
-        let mut out = Vec::new();
-        out.extend_from_slice(writer.prefix());
+        let mut out = Outgoing::new(StagedBody::create(&tools.layout, &id)?, tools.disk.clone());
+        out.buffer(0).extend_from_slice(writer.prefix());
         Ok(Body {
-            staged,
+            out,
             id,
             file_key,
             writer,
-            digests: Digests::new(None),
-            stored: StoredDigest::new(),
-            out,
+            digests: Digests::new(),
             length: 0,
         })
     }
@@ -408,53 +400,39 @@ impl Body {
 
     /// Removes it. Nothing of it was promised to anybody.
     pub(crate) fn discard(self) {
-        let _ = self.staged.discard();
+        self.out.discard();
     }
 
     /// Takes plaintext.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), UploadError> {
-        self.digests.update(bytes);
-        self.writer.push(bytes, &mut self.out)?;
-        self.length += bytes.len() as u64;
-        if self.out.len() >= APPEND_BYTES {
-            self.flush()
-        } else {
-            Ok(())
+        for step in bytes.chunks(STEP_BYTES) {
+            self.digests.update(step);
+            self.writer.push(step, self.out.buffer(step.len()))?;
+            self.length += step.len() as u64;
+            self.out.pass_on()?;
         }
-    }
-
-    fn flush(&mut self) -> Result<(), UploadError> {
-        self.staged.append(&self.out)?;
-        self.stored.update(&self.out);
-        self.out.clear();
         Ok(())
     }
 
     /// Completes the body without making it durable: for one that only feeds its successor.
     fn close(mut self) -> Result<(StagedBody, FileKey, u64), UploadError> {
-        self.writer.finish(&mut self.out)?;
-        self.staged.append(&self.out)?;
-        Ok((self.staged, self.file_key, self.length))
+        self.writer.finish(self.out.buffer(0))?;
+        let (staged, _) = self.out.finish()?;
+        Ok((staged, self.file_key, self.length))
     }
 
     /// Completes the body; it is durable when this returns.
     pub(crate) fn finish(mut self) -> Result<Finished, UploadError> {
-        self.writer.finish(&mut self.out)?;
-        self.staged.append(&self.out)?;
-        self.stored.update(&self.out);
-        self.staged.sync()?;
-        let digests = self.digests.finish();
+        self.writer.finish(self.out.buffer(0))?;
+        let (mut staged, stored_blake3) = self.out.finish()?;
+        staged.sync()?;
         Ok(Finished {
             id: self.id,
             file_key: self.file_key,
             size_bytes: self.length,
-            sha256: digests.sha256,
-            chunk_root: match digests.chunk_root {
-                ChunkRoot::Root(root) => Some(root),
-                ChunkRoot::BelowThreshold | ChunkRoot::Missing => None,
-            },
-            stored_size_bytes: self.staged.size_bytes(),
-            stored_blake3: self.stored.finish(),
+            sha256: self.digests.finish().sha256,
+            stored_size_bytes: staged.size_bytes(),
+            stored_blake3,
         })
     }
 }

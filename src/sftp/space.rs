@@ -136,11 +136,11 @@ pub trait FileSpace: Send {
 
 /// A file open for writing. Dropping it without `close` parks what came so far, exactly like a lost connection.
 pub trait WriteFile: Send {
-    /// Takes one run of bytes at an offset. The buffer is the callee's afterwards (it may be returned to the pool).
+    /// Takes one run of bytes at an offset.
     /// An error is sticky: every later call fails with the same words, and nothing acknowledged earlier is lost.
-    fn write(&mut self, offset: u64, bytes: Vec<u8>) -> Result<()>;
-    /// Reads back what was written, for clients that open read-write.
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>>;
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
+    /// Reads back what was written, for clients that open read-write; as [`ReadFile::read`].
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
     /// Size so far and claimed times.
     fn attributes(&mut self) -> Result<Attributes>;
     /// Claims of the client (times, permissions, size = truncate or extend).
@@ -153,10 +153,21 @@ pub trait WriteFile: Send {
 
 /// A file open for reading.
 pub trait ReadFile: Send {
-    /// Up to `length` bytes at `offset`; empty at the end of the file.
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>>;
+    /// Fills `buffer` from `offset` on and tells how many bytes there were: fewer only at the end of the file.
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize>;
     /// Its attributes.
     fn attributes(&mut self) -> Result<Attributes>;
+}
+
+/// Reads from bytes in memory, as [`ReadFile::read`].
+pub fn read_from(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> usize {
+    let rest = usize::try_from(offset)
+        .ok()
+        .and_then(|offset| bytes.get(offset..));
+    let rest = rest.unwrap_or_default();
+    let read = rest.len().min(buffer.len());
+    buffer[..read].copy_from_slice(&rest[..read]);
+    read
 }
 
 /// Seconds since 1970 for an attribute, saturating at the ends of what SFTP v3 can say.

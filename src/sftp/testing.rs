@@ -5,6 +5,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::space::*;
 
+/// Up to `length` bytes at `offset` of a file.
+pub(crate) fn piece(file: &mut dyn ReadFile, offset: u64, length: usize) -> Result<Vec<u8>> {
+    let mut bytes = vec![0; length];
+    let read = file.read(offset, &mut bytes)?;
+    bytes.truncate(read);
+    Ok(bytes)
+}
+
 type Key = Vec<Vec<u8>>;
 
 /// The tree, shared by every space that shows it.
@@ -215,9 +223,8 @@ impl FileSpace for MemorySpace {
 struct MemoryRead(Vec<u8>);
 
 impl ReadFile for MemoryRead {
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let from = usize::try_from(offset).unwrap_or(usize::MAX).min(self.0.len());
-        Ok(self.0[from..self.0.len().min(from.saturating_add(length))].to_vec())
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        Ok(read_from(&self.0, offset, buffer))
     }
 
     fn attributes(&mut self) -> Result<Attributes> {
@@ -244,7 +251,7 @@ impl Drop for MemoryWrite {
 }
 
 impl WriteFile for MemoryWrite {
-    fn write(&mut self, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         let mut tree = self
             .memory
             .0
@@ -274,7 +281,7 @@ impl WriteFile for MemoryWrite {
         Ok(())
     }
 
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>> {
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let bytes = self
             .memory
             .tree()
@@ -282,7 +289,7 @@ impl WriteFile for MemoryWrite {
             .get(&self.key)
             .cloned()
             .unwrap_or_default();
-        MemoryRead(bytes).read(offset, length)
+        MemoryRead(bytes).read(offset, buffer)
     }
 
     fn attributes(&mut self) -> Result<Attributes> {

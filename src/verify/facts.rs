@@ -496,8 +496,8 @@ fn sealed_faults(leaf: &Leaf, faults: &mut Vec<String>) {
             "an original of {size_bytes} bytes has a body of another size than 'stored_size_bytes'"
         ));
     }
-    if leaf.data.contains_key("chunk_root") != (size_bytes >= CHUNK_ROOT_FROM_BYTES) {
-        faults.push("'chunk_root' goes with originals of 64 MiB and more, and only with those".to_owned());
+    if leaf.data.contains_key("chunk_root") && size_bytes < CHUNK_ROOT_FROM_BYTES {
+        faults.push("'chunk_root' goes with originals of 64 MiB and more only".to_owned());
     }
     if leaf.data.contains_key("previous") != (version > 1) {
         faults.push("'previous' goes with versions after the first, and only with those".to_owned());

@@ -3,7 +3,7 @@
 //! Invariant: a pipe or a device is never opened, and no file decides how much memory is used.
 
 use crate::{
-    crypto::{ChunkRoot, Digests, Hash, StoredDigest},
+    crypto::{Digests, Hash, StoredDigest, digest::OriginalDigests},
     tlog::note::VerifierKey,
 };
 use std::{
@@ -50,17 +50,6 @@ pub enum InputError {
         /// Why.
         source: crate::tlog::note::KeyError,
     },
-}
-
-/// What is known of an original after reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Original {
-    /// Length in bytes.
-    pub size_bytes: u64,
-    /// SHA-256 of the whole.
-    pub sha256: Hash,
-    /// Root over its chunks, for 64 MiB and more.
-    pub chunk_root: Option<Hash>,
 }
 
 /// Opens a regular file, through links if `follow`.
@@ -163,19 +152,10 @@ fn stream(
 ///
 /// # Errors
 /// When it can't be read.
-pub fn digest_original(path: &Path, progress: &mut dyn FnMut(u64)) -> Result<Original, InputError> {
-    let mut digests = Digests::new(None);
+pub fn digest_original(path: &Path, progress: &mut dyn FnMut(u64)) -> Result<OriginalDigests, InputError> {
+    let mut digests = Digests::with_chunk_root();
     stream(path, true, |bytes| digests.update(bytes), progress)?;
-    let digests = digests.finish();
-    let chunk_root = match digests.chunk_root {
-        ChunkRoot::Root(root) => Some(root),
-        ChunkRoot::BelowThreshold | ChunkRoot::Missing => None,
-    };
-    Ok(Original {
-        size_bytes: digests.size_bytes,
-        sha256: digests.sha256,
-        chunk_root,
-    })
+    Ok(digests.finish())
 }
 
 /// Size and BLAKE3 of a body as it lies on disk; links aren't followed.

@@ -9,8 +9,9 @@ mod words;
 
 pub use files::{Files, stem};
 
-use super::{Keys, Report, facts, input::Original, signatures};
+use super::{Keys, Report, facts, signatures};
 use crate::{
+    crypto::digest::OriginalDigests,
     domain::{
         event::{Kind, Leaf, Openings},
         hex,
@@ -53,7 +54,7 @@ pub struct Checked {
 }
 
 /// Checks a receipt. `original` is what was computed of the original, if the caller has it.
-pub fn check(receipt: &Receipt<'_>, keys: &Keys, original: Option<&Original>) -> Checked {
+pub fn check(receipt: &Receipt<'_>, keys: &Keys, original: Option<&OriginalDigests>) -> Checked {
     let mut report = Report::new(receipt.name);
     let leaf = receipt.leaf.and_then(|bytes| check_leaf(bytes, &mut report));
     if receipt.leaf.is_none() {
@@ -235,7 +236,7 @@ pub fn outcome(leaf: &Leaf) -> Option<&'static str> {
     }
 }
 
-fn check_original(leaf: &Leaf, original: Option<&Original>, report: &mut Report) {
+fn check_original(leaf: &Leaf, original: Option<&OriginalDigests>, report: &mut Report) {
     let Some(original) = original else {
         let why = "not given (--original): that some file is the one uploaded is not shown";
         return report.limit("original", why);

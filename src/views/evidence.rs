@@ -236,16 +236,9 @@ impl OpenEvidence {
 }
 
 impl ReadFile for OpenEvidence {
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let left = self.reading.size_bytes().saturating_sub(offset);
-        let mut bytes = vec![0; usize::try_from(left).map_or(length, |left| left.min(length))];
-        match self.reading.read_at(offset, &mut bytes) {
-            Ok(read) => {
-                bytes.truncate(read);
-                Ok(bytes)
-            }
-            Err(error) => Err(self.refuse(error)),
-        }
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let read = self.reading.read_at(offset, buffer);
+        read.map_err(|error| self.refuse(error))
     }
 
     fn attributes(&mut self) -> Result<Attributes> {

@@ -1,7 +1,7 @@
 //! Files open for reading: rendered ones in memory, tiles on disk.
 
 use super::{tree::Node, unavailable};
-use crate::sftp::space::{Attributes, ReadFile, Result};
+use crate::sftp::space::{Attributes, ReadFile, Result, read_from};
 use std::{fs::File, os::unix::fs::FileExt, time::UNIX_EPOCH};
 
 /// A file that was rendered when it was opened; what a client reads is that one rendering, whatever happens meanwhile.
@@ -18,12 +18,8 @@ impl RenderedFile {
 }
 
 impl ReadFile for RenderedFile {
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let start = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(self.bytes.len());
-        let end = start.saturating_add(length).min(self.bytes.len());
-        Ok(self.bytes[start..end].to_vec())
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        Ok(read_from(&self.bytes, offset, buffer))
     }
 
     fn attributes(&mut self) -> Result<Attributes> {
@@ -52,22 +48,17 @@ impl DiskFile {
 }
 
 impl ReadFile for DiskFile {
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; length];
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
         let mut filled = 0;
-        while filled < length {
-            match self
-                .0
-                .read_at(&mut bytes[filled..], offset.saturating_add(filled as u64))
-            {
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match self.0.read_at(rest, offset.saturating_add(filled as u64)) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(unavailable(error)),
             }
         }
-        bytes.truncate(filled);
-        Ok(bytes)
+        Ok(filled)
     }
 
     fn attributes(&mut self) -> Result<Attributes> {

@@ -20,7 +20,10 @@ use crate::{
         event::{Draft, Kind},
         time::Zone,
     },
-    sftp::space::{Attributes, FileSpace, SpaceErrorKind, VirtualPath, WriteMode},
+    sftp::{
+        space::{Attributes, FileSpace, SpaceErrorKind, VirtualPath, WriteMode},
+        testing::piece,
+    },
     tlog::{
         checkpoint::{self, Checkpoint},
         key::{Algorithm, VerifierKey},
@@ -48,7 +51,7 @@ fn read(space: &mut dyn FileSpace, text: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     loop {
         // Odd lengths, so that pieces don't end where anything else does.
-        let piece = file.read(bytes.len() as u64, 1_999).unwrap();
+        let piece = piece(&mut *file, bytes.len() as u64, 1_999).unwrap();
         if piece.is_empty() {
             assert_eq!(
                 file.attributes().unwrap().size_bytes,
@@ -389,7 +392,7 @@ impl Witnessed {
             .space
             .open_write(&path("cosigned"), mode, &Attributes::default())?;
         for (at, piece) in bytes.chunks(100).enumerate() {
-            file.write(at as u64 * 100, piece.to_vec())?;
+            file.write(at as u64 * 100, piece)?;
         }
         file.close()
     }

@@ -147,14 +147,14 @@ impl<T: Tree> FileSpace for ReadOnly<T> {
         }
         let mut file = self.open_read(path)?;
         let mut context = Context::new(&SHA256);
-        let mut offset = 0;
+        let (mut offset, mut buffer) = (0, vec![0; DIGEST_BYTES]);
         loop {
-            let bytes = file.read(offset, DIGEST_BYTES)?;
-            if bytes.is_empty() {
+            let read = file.read(offset, &mut buffer)?;
+            if read == 0 {
                 return Ok(hex::encode(context.finish()));
             }
-            context.update(&bytes);
-            offset += bytes.len() as u64;
+            context.update(buffer.get(..read).unwrap_or_default());
+            offset += read as u64;
         }
     }
 

@@ -18,7 +18,7 @@ use crate::{
     },
     sftp::space::{
         Attributes, Capacity, Entry, FileSpace, ReadFile, Result, SpaceError, SpaceErrorKind, VirtualPath,
-        WriteFile, WriteMode,
+        WriteFile, WriteMode, read_from,
     },
     tlog::{
         checkpoint::{self, Checkpoint},
@@ -289,20 +289,16 @@ impl DroppedFile {
 }
 
 impl WriteFile for DroppedFile {
-    fn write(&mut self, offset: u64, bytes: Vec<u8>) -> Result<()> {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
         self.resize_for(offset.saturating_add(bytes.len() as u64))?;
         // Within the limit, or the line above had refused it.
         let start = offset as usize;
-        self.bytes[start..start + bytes.len()].copy_from_slice(&bytes);
+        self.bytes[start..start + bytes.len()].copy_from_slice(bytes);
         Ok(())
     }
 
-    fn read(&mut self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        let start = usize::try_from(offset)
-            .unwrap_or(usize::MAX)
-            .min(self.bytes.len());
-        let end = start.saturating_add(length).min(self.bytes.len());
-        Ok(self.bytes[start..end].to_vec())
+    fn read(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        Ok(read_from(&self.bytes, offset, buffer))
     }
 
     fn attributes(&mut self) -> Result<Attributes> {

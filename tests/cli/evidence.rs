@@ -65,7 +65,7 @@ fn sealed() -> (Vault, Vec<u8>) {
     };
     for fill in [1, 2] {
         let mut file = inbox.open_write(&path, mode, &Attributes::default()).unwrap();
-        file.write(0, jpeg(fill)).unwrap();
+        file.write(0, &jpeg(fill)).unwrap();
         file.close().unwrap();
     }
     drop(inbox);

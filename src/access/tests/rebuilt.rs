@@ -61,7 +61,7 @@ fn upload(fixture: &Fixture, flow: &str) -> String {
         .unwrap();
     file.write(
         0,
-        [&head[..], flow.as_bytes(), &[1; 90_000], &[0xFF, 0xD9]].concat(),
+        &[&head[..], flow.as_bytes(), &[1; 90_000], &[0xFF, 0xD9]].concat(),
     )
     .unwrap();
     file.close().unwrap();

@@ -11,7 +11,7 @@ mod request;
 mod wire;
 
 pub use frame::{FrameDecoder, FrameError, FrameEvent, WriteHead};
-pub use reply::{Reply, StatusCode, long_name};
+pub use reply::{Reply, StatusCode, encode_data, long_name};
 pub use request::{BadRequest, CheckTarget, Extended, OpenFlags, Request, packet_type};
 
 /// A handle as given out by this server: 8 bytes on the wire. A string of any other length decodes to [`Handle::NONE`].

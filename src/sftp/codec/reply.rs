@@ -31,7 +31,6 @@ pub enum Reply<'a> {
         message: &'a str,
     },
     Handle(Handle),
-    Data(&'a [u8]),
     /// Rows of a folder; `now` (seconds since 1970) decides whether a long name shows the time or the year.
     Listing {
         entries: &'a [Entry],
@@ -51,6 +50,42 @@ pub enum Reply<'a> {
     CheckFile {
         digest: &'a [u8],
     },
+}
+
+/// What a DATA packet has in front of its payload: length, type, id, payload length.
+const DATA_HEAD_BYTES: usize = 4 + 1 + 4 + 4;
+
+/// Appends a DATA packet whose payload, at most `length` bytes, is read into its place by `read`; nothing when that fails
+/// or finds no bytes for a `length` above 0. Tells how many there were.
+pub fn encode_data<E>(
+    id: u32,
+    length: u32,
+    out: &mut Vec<u8>,
+    read: impl FnOnce(&mut [u8]) -> Result<usize, E>,
+) -> Result<usize, E> {
+    let start = out.len();
+    let payload = start + DATA_HEAD_BYTES;
+    out.resize(payload + length as usize, 0);
+    let outcome = read(out.get_mut(payload..).unwrap_or_default());
+    let Some(read) = outcome
+        .as_ref()
+        .ok()
+        .copied()
+        .filter(|read| *read > 0 || length == 0)
+    else {
+        out.truncate(start);
+        return outcome;
+    };
+    let read = read.min(length as usize);
+    out.truncate(payload + read);
+    let mut head = Vec::with_capacity(DATA_HEAD_BYTES);
+    head.put_u32(wire_length(DATA_HEAD_BYTES - 4 + read));
+    self::head(&mut head, packet_type::DATA, id);
+    head.put_u32(wire_length(read));
+    if let Some(place) = out.get_mut(start..payload) {
+        place.copy_from_slice(&head);
+    }
+    Ok(read)
 }
 
 impl Reply<'_> {
@@ -76,10 +111,6 @@ impl Reply<'_> {
             Reply::Handle(handle) => {
                 head(out, packet_type::HANDLE, id);
                 out.put_string(&handle.0.to_be_bytes());
-            }
-            Reply::Data(bytes) => {
-                head(out, packet_type::DATA, id);
-                out.put_string(bytes);
             }
             Reply::Listing { entries, now } => {
                 head(out, packet_type::NAME, id);

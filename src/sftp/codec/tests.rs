@@ -333,7 +333,13 @@ fn replies_carry_their_length() {
         .concat()
     );
     let before = out.len();
-    Reply::Data(b"abc").encode(4, &mut out);
+    let read = |buffer: &mut [u8]| {
+        buffer[..3].copy_from_slice(b"abc");
+        Ok::<_, ()>(3)
+    };
+    assert_eq!(encode_data(4, 9, &mut out, read), Ok(3));
+    assert_eq!(encode_data(4, 9, &mut out, |_| Ok::<_, ()>(0)), Ok(0));
+    assert_eq!(encode_data(4, 9, &mut out, |_| Err(())), Err(()));
     assert_eq!(
         &out[before..],
         &[0, 0, 0, 12, 103, 0, 0, 0, 4, 0, 0, 0, 3, b'a', b'b', b'c']

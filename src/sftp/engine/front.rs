@@ -213,7 +213,10 @@ impl Intake {
             }
             if writer.bytes.is_empty() {
                 writer.start = current.position;
-                writer.bytes.reserve_exact(writer.limit);
+                writer.bytes = match writer.limit {
+                    SEGMENT_BYTES => self.shared.take_segment(),
+                    first => Vec::with_capacity(first),
+                };
             }
             let (taken, rest) = bytes.split_at(bytes.len().min(writer.limit - writer.bytes.len()));
             writer.bytes.extend_from_slice(taken);

@@ -14,8 +14,10 @@ use crate::sftp::codec::Handle;
 use crate::sftp::limits::{OUTBOX_BYTES, QUEUE_BYTES, QUEUE_BYTES_HARD, REQUEST_COST_BYTES};
 use crate::sftp::space::{FileSpace, SpaceError};
 
-/// Replies up to this size in bytes travel together.
+/// Small replies travel together up to this size in bytes: joining them costs a copy.
 const BATCH_BYTES: usize = 16 * 1024;
+/// Answers to READs that wait in a row are made in one buffer, up to this size in bytes.
+const READ_BATCH_BYTES: usize = 128 * 1024;
 
 /// One thing for the worker to do.
 #[derive(Debug)]
@@ -62,6 +64,15 @@ pub(super) struct Writable {
     pub(super) append: bool,
     /// The first failure; every later WRITE and the CLOSE are answered with it.
     pub(super) failure: OnceLock<SpaceError>,
+}
+
+/// A job in the worker's hands.
+struct Taken {
+    job: Job,
+    /// Whether it is to be executed.
+    wanted: bool,
+    /// It is a READ, and another one is next: their answers can travel together.
+    reads_follow: bool,
 }
 
 /// Why a job wasn't taken.
@@ -175,15 +186,22 @@ impl Shared {
     fn drain(self: Arc<Self>) {
         let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            while let Some((job, wanted)) = self.take_job() {
+            let mut reply = Vec::new();
+            while let Some(Taken {
+                job,
+                wanted,
+                reads_follow,
+            }) = self.take_job(reply.len())
+            {
                 if matches!(job, Job::End) {
                     worker.end();
                     return self.finish();
                 }
                 if wanted {
-                    let mut reply = Vec::new();
                     worker.execute(job, &self, &mut reply);
-                    self.push_output(reply);
+                }
+                if !reads_follow || reply.len() >= READ_BATCH_BYTES {
+                    self.push_output(std::mem::take(&mut reply));
                 }
             }
         }));
@@ -194,8 +212,8 @@ impl Shared {
         }
     }
 
-    /// The next job and whether it is to be executed; `None` stops the worker.
-    fn take_job(&self) -> Option<(Job, bool)> {
+    /// The next job; `None` stops the worker. `unsent` bytes of replies are in its hands.
+    fn take_job(&self, unsent: usize) -> Option<Taken> {
         let mut state = self.state();
         let job = if state.runnable() {
             state.queue.pop_front()
@@ -218,7 +236,26 @@ impl Shared {
             Job::Read { .. } => !state.muted && !state.revoked,
             Job::Packet(_) => !state.revoked,
         };
-        Some((job, wanted))
+        let reads_follow = matches!(
+            (&job, state.queue.front()),
+            (Job::Read { .. }, Some(Job::Read { .. }))
+        );
+        // What is in the worker's hands is sent before it stops for a full outbox.
+        let reads_follow = reads_follow && state.outbox_bytes + unsent < OUTBOX_BYTES && !state.muted;
+        Some(Taken {
+            job,
+            wanted,
+            reads_follow,
+        })
+    }
+
+    pub(super) fn take_segment(&self) -> Vec<u8> {
+        self.workers.take_segment()
+    }
+
+    /// The bytes of a WRITE are in its file.
+    pub(super) fn done_with(&self, segment: Vec<u8>) {
+        self.workers.keep_segment(segment);
     }
 
     fn push_output(&self, reply: Vec<u8>) {

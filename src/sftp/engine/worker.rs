@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::shared::{Job, Shared, Writable};
-use crate::sftp::codec::{Handle, OpenFlags, Reply, Request, StatusCode};
+use crate::sftp::codec::{Handle, OpenFlags, Reply, Request, StatusCode, encode_data};
 use crate::sftp::limits::{
     LISTING_PAGE_BYTES, LISTING_PAGE_ENTRIES, MAX_HANDLES, MAX_OFFSET, MAX_TRANSFER_BYTES,
 };
@@ -57,7 +57,10 @@ impl Worker {
                 handle,
                 offset,
                 bytes,
-            } => self.write(handle, offset, bytes),
+            } => {
+                self.write(handle, offset, &bytes);
+                shared.done_with(bytes);
+            }
             Job::Read {
                 id,
                 handle,
@@ -76,7 +79,7 @@ impl Worker {
         }
     }
 
-    fn write(&mut self, handle: Handle, offset: u64, bytes: Vec<u8>) {
+    fn write(&mut self, handle: Handle, offset: u64, bytes: &[u8]) {
         if let Some(Open {
             what: What::Writing(file, writable),
             ..
@@ -89,23 +92,22 @@ impl Worker {
         }
     }
 
+    /// The file's bytes go straight into the reply.
     fn read(&mut self, id: u32, handle: Handle, offset: u64, length: u32, out: &mut Vec<u8>) -> Result<()> {
-        let length = length.min(MAX_TRANSFER_BYTES) as usize;
-        let bytes = match &mut self.opened(handle)?.what {
-            _ if offset > MAX_OFFSET => Vec::new(),
-            What::Reading(file) => file.read(offset, length)?,
-            What::Writing(file, _) => file.read(offset, length)?,
-            What::Listing(_) => return Err(bad_handle()),
-        };
-        if bytes.is_empty() && length > 0 {
+        let length = length.min(MAX_TRANSFER_BYTES);
+        let what = &mut self.opened(handle)?.what;
+        let read = encode_data(id, length, out, |buffer| match what {
+            _ if offset > MAX_OFFSET => Ok(0),
+            What::Reading(file) => file.read(offset, buffer),
+            What::Writing(file, _) => file.read(offset, buffer),
+            What::Listing(_) => Err(bad_handle()),
+        })?;
+        if read == 0 && length > 0 {
             Reply::Status {
                 code: StatusCode::Eof,
                 message: "end of file",
             }
             .encode(id, out);
-        } else {
-            out.reserve_exact(bytes.len() + 13);
-            Reply::Data(bytes.get(..length).unwrap_or(&bytes)).encode(id, out);
         }
         Ok(())
     }

@@ -11,7 +11,10 @@ use crate::{
         event::Kind,
     },
     ingest::text::decode_name,
-    sftp::space::{Attributes, FileSpace, SpaceError, SpaceErrorKind, WriteMode},
+    sftp::{
+        space::{Attributes, FileSpace, SpaceError, SpaceErrorKind, WriteMode},
+        testing::piece,
+    },
     views::{evidence::EvidenceTree, tree::ReadOnly},
 };
 use ring::digest::{SHA256, digest};
@@ -161,9 +164,9 @@ fn an_open_file_is_one_reading_from_open_to_close() {
     ] {
         let end = (from + length).min(original.len());
         let expected = original.get(from..end).unwrap_or_default();
-        assert_eq!(file.read(from as u64, length).unwrap(), expected);
+        assert_eq!(piece(&mut *file, from as u64, length).unwrap(), expected);
     }
-    assert_eq!(file.read(u64::MAX, 10).unwrap(), b"");
+    assert_eq!(piece(&mut *file, u64::MAX, 10).unwrap(), b"");
     assert_eq!(file.attributes().unwrap().size_bytes, Some(original.len() as u64));
     drop(file);
     assert!(desk.room.reads.list().is_empty());
@@ -184,7 +187,7 @@ fn a_grant_that_ends_empties_the_listing_and_stops_the_file() {
         let grant = desk.granted("finder", &[ONE], Export);
         let mut tree = space(&desk, "finder");
         let mut file = tree.open_read(&path(&at("A0098877"))).unwrap();
-        assert_eq!(file.read(0, 10).unwrap().len(), 10);
+        assert_eq!(piece(&mut *file, 0, 10).unwrap().len(), 10);
         if expires {
             desk.vault.clock.advance(HOUR_S * 1_000);
         } else {
@@ -195,7 +198,7 @@ fn a_grant_that_ends_empties_the_listing_and_stops_the_file() {
         assert!(tree.list(&path("")).unwrap().is_empty());
         missing(&mut tree, &at("A0098877"));
         for _ in 0..3 {
-            let (kind, said) = words(file.read(0, 10));
+            let (kind, said) = words(piece(&mut *file, 0, 10));
             assert_eq!(kind, SpaceErrorKind::PermissionDenied);
             let expected = if expires {
                 "授权已到期"
@@ -226,7 +229,7 @@ fn a_disabled_person_and_a_locked_key_get_nothing() {
     let mut tree = space(&desk, "audit");
     let mut file = tree.open_read(&path(&at("A0098877"))).unwrap();
     desk.keyring.lock();
-    let (kind, said) = words(file.read(0, 10));
+    let (kind, said) = words(piece(&mut *file, 0, 10));
     assert!(
         kind == SpaceErrorKind::Failure && said.contains("解密密钥已锁定"),
         "{said}"
@@ -254,9 +257,12 @@ fn a_damaged_chunk_is_named_and_not_given() {
     fs::write(desk.body(ONE), stored).unwrap();
     let mut tree = space(&desk, "finder");
     let mut file = tree.open_read(&path(&at("A0098877"))).unwrap();
-    assert_eq!(file.read(0, CHUNK).unwrap(), plain(2 * CHUNK + 9)[..CHUNK]);
+    assert_eq!(
+        piece(&mut *file, 0, CHUNK).unwrap(),
+        plain(2 * CHUNK + 9)[..CHUNK]
+    );
     for _ in 0..2 {
-        let (kind, said) = words(file.read(CHUNK as u64 - 10, 1_000));
+        let (kind, said) = words(piece(&mut *file, CHUNK as u64 - 10, 1_000));
         assert!(
             kind == SpaceErrorKind::Failure && said.contains("chunk 1 "),
             "{said}"
