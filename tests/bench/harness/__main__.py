@@ -102,25 +102,31 @@ def main():
         options.external, options.write = True, options.write or not options.look
     DISK.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine.describe({str(store) for store, _, _ in plan}, options.binary), "measured": []}
-    tables, begun = {}, time.monotonic()
+    path = DISK.parent / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
+    tables, failed, begun = {"machine": [machine.as_list(results["machine"])]}, [], time.monotonic()
     with machine.fair_to_threads():
         for store, name, how in plan:
             others = machine.busy_percent()
             say(f"== {name}, store {store}" + (f"; WARNING: others use {others:.0f} % of the processors" if others > 5 else ""))
             started = time.monotonic()
-            table, figures = SCENARIOS[name].run(Bench(options, store, **how))
+            try:
+                table, figures = SCENARIOS[name].run(Bench(options, store, **how))
+            except Exception as failure:  # the others can still say something
+                failed.append(name)
+                say(f"bench: {name} failed: {failure!r}")
+                continue
             caption = "" if store == MEMORY else f"On disk ({machine.file_system(store)}):\n\n"
             tables.setdefault(name, []).append(caption + table)
-            results["measured"].append({"scenario": name, "store": str(store), "busy_percent": others,
-                                        "figures": figures})
             print(f"{caption}{table}\n", flush=True)
             say(f"   {time.monotonic() - started:.0f} s")
-    path = DISK.parent / f"{time.strftime('%Y%m%d-%H%M%S')}.json"
-    path.write_text(json.dumps(results, indent=1))
+            results["measured"].append({"scenario": name, "store": str(store), "busy_percent": others, "figures": figures})
+            # After each, so that what was measured stays when something ends the rest.
+            path.write_text(json.dumps(results, indent=1))
+            if options.write:
+                document.write(ROOT / "docs/BENCHMARKS.md", {name: "\n\n".join(parts) for name, parts in tables.items()})
     say(f"{time.monotonic() - begun:.0f} s in all; figures in {path.relative_to(ROOT)}")
-    if options.write:
-        tables["machine"] = [machine.as_list(results["machine"])]
-        document.write(ROOT / "docs/BENCHMARKS.md", {name: "\n\n".join(parts) for name, parts in tables.items()})
+    if failed:
+        sys.exit(f"bench: failed: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

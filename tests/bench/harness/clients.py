@@ -3,7 +3,7 @@
 import pathlib
 import subprocess
 
-from .process import run
+from .process import Failure, run
 
 CIPHERS = {
     "aes256-gcm": "aes256-gcm@openssh.com",
@@ -81,4 +81,4 @@ def sftp_at_once(server, batches, folder, words=()):
     for client in running:
         _, said = client.communicate()
         if client.returncode:
-            raise SystemExit(f"a client of {server.name} ended with {client.returncode}: {said}")
+            raise Failure(f"a client of {server.name} ended with {client.returncode}: {said}")

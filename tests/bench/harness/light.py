@@ -9,6 +9,8 @@ import struct
 
 from ssh2 import session as libssh2
 
+from .process import Failure
+
 OPEN, CLOSE, READ, WRITE, STATUS, HANDLE, DATA = 3, 4, 5, 6, 101, 102, 103
 READING, WRITING = 0x01, 0x02 | 0x08 | 0x10
 PIECE_BYTES = 32 * 1024
@@ -38,7 +40,7 @@ class Light:
         self.number = 0
         self._send(struct.pack(">BI", 1, 3))
         if self._receive()[0] != 2:
-            raise SystemExit("that isn't SFTP")
+            raise Failure("that isn't SFTP")
 
     def _send(self, packet):
         packet = struct.pack(">I", len(packet)) + packet
@@ -51,7 +53,7 @@ class Light:
         while length:
             count, data = self.channel.read(length)
             if count <= 0:
-                raise SystemExit("the server ended the channel")
+                raise Failure("the server ended the channel")
             parts.append(data)
             length -= len(data)
         return b"".join(parts)
@@ -69,7 +71,7 @@ class Light:
     def _must(self, kind, body, wanted):
         got, rest = self.ask(kind, body)
         if got != wanted or (got == STATUS and rest[:4] != bytes(4)):
-            raise SystemExit(f"request {kind} was answered by {got}: {rest[:200]!r}")
+            raise Failure(f"request {kind} was answered by {got}: {rest[:200]!r}")
         return rest
 
     def open(self, path, how):

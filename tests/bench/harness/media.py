@@ -4,6 +4,8 @@ import os
 import struct
 import subprocess
 
+from .process import Failure
+
 
 def make_recording(path, size_bytes, seconds=75):
     """A recording that plays, filled up to a size with random bytes in a box that players pass over."""
@@ -85,4 +87,4 @@ def _pictures(folder):
         pictures = [path.read_bytes() for path in sorted(folder.glob("picture-*.jpg"))]
         if max(map(len, pictures)) < SMALL_BYTES - 64:
             return pictures
-    raise SystemExit("no quality makes pictures small enough")
+    raise Failure("no quality makes pictures small enough")

@@ -9,11 +9,15 @@ import contextlib
 import pathlib
 
 
+class Failure(Exception):
+    """Something that had to work didn't."""
+
+
 def run(*command, **options):
     """Runs a program that must succeed; what it said, when it doesn't."""
     ran = subprocess.run([str(word) for word in command], capture_output=True, text=True, **options)
     if ran.returncode:
-        raise SystemExit(f"{command[0]} ended with {ran.returncode}: {' '.join(map(str, command))}\n{ran.stdout}{ran.stderr}")
+        raise Failure(f"{command[0]} ended with {ran.returncode}: {' '.join(map(str, command))}\n{ran.stdout}{ran.stderr}")
     return ran
 
 
@@ -30,7 +34,7 @@ def wait_for(port):
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.025)
-    raise SystemExit(f"nothing listens on {port}")
+    raise Failure(f"nothing listens on {port}")
 
 
 @contextlib.contextmanager

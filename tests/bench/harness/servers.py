@@ -19,7 +19,7 @@ import time
 
 from .cost import counter, memory_bytes, quiet
 from .people import Person, granted
-from .process import free_port, run, wait_for
+from .process import Failure, free_port, run, wait_for
 
 Login = collections.namedtuple("Login", "user key")
 
@@ -67,7 +67,7 @@ class Server:
         while self.backlog():
             took = time.monotonic() - begun
             if took > patience_s:
-                raise SystemExit(f"{self.name} still has something to do")
+                raise Failure(f"{self.name} still has something to do")
             time.sleep(0.05)
         return quiet(self.cost), took
 
@@ -116,7 +116,7 @@ class OpenSsh(Server):
         for name, size in sizes.items():
             found = (self.inbox / name).stat().st_size
             if found != size:
-                raise SystemExit(f"{self.name} has {found} of {size} bytes of {name}")
+                raise Failure(f"{self.name} has {found} of {size} bytes of {name}")
 
     def discard(self):
         """Makes room."""
@@ -143,7 +143,7 @@ class Muniment(Server):
         # It says where it listens when everything is up, its control socket too.
         while b"listening on" not in (self.folder / "server.log").read_bytes():
             if self.process.poll() is not None:
-                raise SystemExit(f"{self.name} ended: {(self.folder / 'server.log').read_text()}")
+                raise Failure(f"{self.name} ended: {(self.folder / 'server.log').read_text()}")
             time.sleep(0.02)
         self.cli("key", "unlock")
 
@@ -168,7 +168,7 @@ class Muniment(Server):
         """Sets a field that the configuration has."""
         text, count = re.subn(rf"(?m)^{field} = .*$", f"{field} = {value}", self.config.read_text())
         if count != 1:
-            raise SystemExit(f"the configuration has {count} fields {field}")
+            raise Failure(f"the configuration has {count} fields {field}")
         self.config.write_text(text)
 
     def cli(self, *words):
@@ -220,12 +220,12 @@ class Muniment(Server):
         """All are sealed; those whose names say nothing are committed as uploads that wait for a manifest."""
         entries = self.log_size() - self.marked
         if entries < len(sizes):
-            raise SystemExit(f"{self.name} committed {entries} of {len(sizes)} uploads")
+            raise Failure(f"{self.name} committed {entries} of {len(sizes)} uploads")
         named = [name for name in sizes if not name.startswith("scan-")]
         sealed = self.evidence() if named else {}
         for name in named:
             if name not in sealed or sealed[name]["state"] != "sealed":
-                raise SystemExit(f"{self.name} didn't seal {name}: {sealed.get(name)}")
+                raise Failure(f"{self.name} didn't seal {name}: {sealed.get(name)}")
 
     def discard(self):
         """Makes room by taking bodies away from below, sealed and waiting ones: nothing asks for them again."""

@@ -13,6 +13,7 @@ import time
 from ..clients import CIPHERS
 from ..light import Light
 from ..media import SMALL_BYTES, make_cards, make_recording
+from ..process import Failure
 from ..rounds import Contestant, take_turns
 from ..tables import beside
 from .small import remote_name
@@ -82,7 +83,7 @@ def run(bench):
             for neighbour in neighbours:
                 neighbour.join()
                 if neighbour.failed:
-                    raise SystemExit(f"a neighbour on {server.name} failed: {neighbour.failed}")
+                    raise Failure(f"a neighbour on {server.name} failed: {neighbour.failed}")
             seconds = time.monotonic() - begun
             session.end()
             server.settle()

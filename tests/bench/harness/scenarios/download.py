@@ -8,6 +8,7 @@ import time
 
 from ..clients import CLIENTS
 from ..media import make_recording
+from ..process import Failure
 from ..rounds import take_turns
 from ..tables import beside
 from .upload import FIGURES
@@ -39,7 +40,7 @@ def run(bench):
                 whole = taken.stat().st_size == size
                 # Comparing takes as long as the transfer, so once is enough.
                 if not whole or (turn == 0 and not filecmp.cmp(recordings[name], taken, shallow=False)):
-                    raise SystemExit(f"{cell.client} took something else from {server.name}")
+                    raise Failure(f"{cell.client} took something else from {server.name}")
                 taken.unlink()
                 return {"MB/s": size / 1e6 / seconds, "CPU s/GB": cpu / (size / 1e9)}
 

@@ -3,11 +3,12 @@
 import subprocess
 
 from ..clients import ROOT
+from ..process import Failure
 
 
 def run(_):
     ran = subprocess.run(["cargo", "bench", "--quiet", "--locked", "--bench", "pieces"], cwd=ROOT, capture_output=True, text=True,
                          check=False)
     if ran.returncode:
-        raise SystemExit(f"cargo bench --bench pieces ended with {ran.returncode}:\n{ran.stderr}")
+        raise Failure(f"cargo bench --bench pieces ended with {ran.returncode}:\n{ran.stderr}")
     return ran.stdout.strip(), []
