@@ -21,14 +21,14 @@ LARGE_MB, SMALLER_MB = 2048, 512
 
 def everything():
     """What is measured when nothing is asked for: where, what, how. About twenty-five minutes."""
-    cells = [Cell("sftp", "aes256-gcm", LARGE_MB, 5)]
+    cells = [Cell("sftp", "aes256-gcm", LARGE_MB, 5, inspected=True)]
     # OpenSSH's SFTP server as a program differs for the server alone: it is measured with one client and one cipher.
     cells += [Cell(client, cipher, LARGE_MB, 5, external=False)
               for client, cipher in (("sftp", "chacha20"), ("rclone", "aes256-gcm"), ("rclone", "chacha20"))]
     cells += [Cell(client, "aes128-gcm", SMALLER_MB, 3, external=False) for client in ("sftp", "rclone")]
     cells += [Cell("lftp", cipher, SMALLER_MB, 3, external=False) for cipher in CIPHERS]
     yield MEMORY, "upload", {"cells": cells}
-    yield DISK, "upload", {"cells": [Cell("sftp", "aes256-gcm", 1024, 3, external=False)]}
+    yield DISK, "upload", {"cells": [Cell("sftp", "aes256-gcm", LARGE_MB, 5, external=False, inspected=True), Cell("rclone", "chacha20", LARGE_MB, 3, external=False)]}
     yield MEMORY, "download", {"cells": cells[:1] + [dataclasses.replace(cell, size_mb=min(cell.size_mb, 1024)) for cell in cells[1:]]}
     yield MEMORY, "small", {"pairs": 3}
     yield DISK, "small", {"pairs": 2, "files": 2000}

@@ -21,6 +21,7 @@ class Cell:
     size_mb: int
     pairs: int
     external: bool = True
+    inspected: bool = False
 
     @property
     def size_bytes(self):

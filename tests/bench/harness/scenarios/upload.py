@@ -1,6 +1,7 @@
-"""One large recording at a time, from the client's start to its end: login, transfer, CLOSE.
+"""One large file at a time, from the client's start to its end: login, transfer, CLOSE.
 
-With Muniment that means hashed, encrypted, synced, inspected at the gate, and committed; with OpenSSH, written.
+With Muniment that means hashed, encrypted, synced and committed; with OpenSSH, written. "Inspected" are recordings by name, too:
+the gate reads all of them once more before CLOSE is answered, or for two seconds of it.
 """
 
 import itertools
@@ -8,10 +9,17 @@ import time
 
 from ..clients import CLIENTS
 from ..media import make_recording, renumber
-from ..rounds import take_turns
+from ..rounds import Contestant, take_turns
 from ..tables import beside
 
 FIGURES = {"MB/s": "MB/s", "CPU s/GB": "server CPU s/GB"}
+
+
+def contestants(cell, servers):
+    for server in cell.contestants(servers):
+        yield Contestant(server, inspected=False)
+        if cell.inspected and hasattr(server, "evidence"):
+            yield Contestant(server, f"{server.name}, inspected", inspected=True)
 
 
 def run(bench):
@@ -23,10 +31,11 @@ def run(bench):
             make_recording(recordings[size], size)
 
         for cell in bench.cells:
-            def once(server, turn):
+            def once(contestant, turn):
+                server = contestant.server
                 size = cell.size_bytes if turn else cell.warm_up_bytes
                 recording, number = recordings[size], next(numbers)
-                name = f"000100012345_20260728_A{number:07d}_WVID_01.mp4"
+                name = f"000100012345_20260728_A{number:07d}_WVID_01.mp4" if contestant.inspected else f"scan-{number:06}.bin"
                 renumber(recording, number)
                 server.mark()
                 before, begun = server.settle()[0], time.monotonic()
@@ -37,5 +46,5 @@ def run(bench):
                 server.discard()
                 return {"MB/s": size / 1e6 / seconds, "CPU s/GB": cpu / (size / 1e9)}
 
-            measured.append(take_turns(cell.what, cell.contestants(servers), cell.pairs, once))
+            measured.append(take_turns(cell.what, list(contestants(cell, servers)), cell.pairs, once))
     return beside(measured, FIGURES, "upload"), [each.as_json() for each in measured]
