@@ -29,12 +29,6 @@ pub(super) const REKEY_TIME: Duration = Duration::from_secs(3600);
 /// Smallest RSA key in bits.
 pub(super) const MIN_RSA_BITS: u32 = 2048;
 
-/// Socket reads grow to this many bytes in bulk and shrink to [`READ_BYTES_AT_REST`] afterwards.
-pub(super) const READ_BYTES_IN_BULK: usize = 128 * 1024;
-
-/// See [`READ_BYTES_IN_BULK`].
-pub(super) const READ_BYTES_AT_REST: usize = 4 * 1024;
-
 /// How long a client has to take the message that ends its connection.
 pub(super) const FAREWELL: Duration = Duration::from_secs(2);
 

@@ -3,7 +3,6 @@
 
 mod algorithms;
 mod auth;
-mod buffered;
 pub mod certificate;
 mod channels;
 mod exec;

@@ -17,7 +17,6 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::algorithms;
 use super::auth::Doorkeeper;
-use super::buffered::Buffered;
 use super::handler::{ConnectionHandler, Context};
 use super::limits::{ACCEPT_PAUSE, FAREWELL, STOP_POLL, SshSettings};
 use super::sessions::{Admission, Sessions};
@@ -176,7 +175,7 @@ async fn serve(stream: TcpStream, config: Arc<Config>, context: Arc<Context>, ad
         Err(error) => return tracing::warn!(%error, "a connection can't be set up"),
     };
     let handler = ConnectionHandler::new(context, connection.clone());
-    let starting = run_stream(config, Buffered::new(stream), handler);
+    let starting = run_stream(config, stream, handler);
     let mut session = tokio::select! {
         started = timeout_at(login_deadline, starting) => match started {
             Ok(Ok(session)) => session,

@@ -1,6 +1,7 @@
 //! The server against the real OpenSSH clients, and its refusals.
 
 mod fido;
+mod transport;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,8 @@ struct Bench {
     memory: Memory,
     door: Arc<Door>,
     server: Server,
+    /// Where clients connect.
+    port: u16,
 }
 
 impl Bench {
@@ -112,6 +115,7 @@ impl Bench {
             folder,
             memory,
             door,
+            port: server.local_address().port(),
             server,
         }
     }
@@ -123,10 +127,9 @@ impl Bench {
     /// One of OpenSSH's clients, told everything it needs; further arguments are to be added.
     fn client(&self, program: &str, identity: &str) -> Command {
         let mut command = bounded(program);
-        let port = self.server.local_address().port();
         command
             .arg(if program == "ssh" { "-p" } else { "-P" })
-            .arg(port.to_string());
+            .arg(self.port.to_string());
         command
             .arg("-F")
             .arg("/dev/null")

@@ -30,6 +30,7 @@ pub mod keys;
 
 mod msg;
 mod negotiation;
+mod packet_reader;
 mod ssh_read;
 mod sshbuffer;
 
@@ -529,6 +530,10 @@ impl ChannelParams {
         )
     }
 }
+
+/// Bytes of output from which on it is written before more is added to it. Up to there, what
+/// answers the packets of one read and what is sent meanwhile is written together.
+pub(crate) const OUTPUT_BATCH: usize = 128 * 1024;
 
 pub(crate) async fn flush_or_timeout<W: AsyncWrite + Unpin>(
     writer: &mut sshbuffer::PacketWriter,

@@ -21,6 +21,16 @@ pub(crate) fn ensure_end(reader: &impl Reader) -> Result<(), crate::Error> {
     }
 }
 
+/// Decode a string (RFC 4251 section 5) where it stands, without copying it.
+pub(crate) fn borrow_string<'a>(reader: &mut &'a [u8]) -> Result<&'a [u8], crate::Error> {
+    let length = u32::decode(reader)? as usize;
+    let (string, rest) = reader
+        .split_at_checked(length)
+        .ok_or(ssh_encoding::Error::Length)?;
+    *reader = rest;
+    Ok(string)
+}
+
 #[derive(Debug)]
 pub struct OpenChannelMessage {
     pub typ: ChannelType,

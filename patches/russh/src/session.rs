@@ -259,6 +259,15 @@ impl<C> CommonSession<C> {
         }
     }
 
+    /// Gives back the memory that only a busy session needs.
+    pub(crate) fn rest(&mut self) {
+        self.packet_writer.rest();
+        self.buffer.shrink_to(0);
+        if let Some(ref mut enc) = self.encrypted {
+            enc.write.shrink_to(0);
+        }
+    }
+
     pub(crate) fn reset_seqn(&mut self) {
         self.packet_writer.reset_seqn();
     }
@@ -560,25 +569,22 @@ impl Encrypted {
             packet_count,
         );
 
+        let Some(ext) = a else {
+            writer.write_channel_data(channel.recipient_channel, max_packet_size, buf)?;
+            channel.recipient_window_size -= buf_len as u32;
+            return Ok(buf_len);
+        };
+
         while !buf.is_empty() {
             let off = std::cmp::min(buf.len(), max_packet_size);
-            match a {
-                None => writer.write_packet(|packet| {
-                    packet.push(msg::CHANNEL_DATA);
-                    channel.recipient_channel.encode(packet)?;
-                    #[allow(clippy::indexing_slicing)] // length checked
-                    buf[..off].encode(packet)?;
-                    Ok(())
-                })?,
-                Some(ext) => writer.write_packet(|packet| {
-                    packet.push(msg::CHANNEL_EXTENDED_DATA);
-                    channel.recipient_channel.encode(packet)?;
-                    ext.encode(packet)?;
-                    #[allow(clippy::indexing_slicing)] // length checked
-                    buf[..off].encode(packet)?;
-                    Ok(())
-                })?,
-            }
+            writer.write_packet(|packet| {
+                packet.push(msg::CHANNEL_EXTENDED_DATA);
+                channel.recipient_channel.encode(packet)?;
+                ext.encode(packet)?;
+                #[allow(clippy::indexing_slicing)] // length checked
+                buf[..off].encode(packet)?;
+                Ok(())
+            })?;
             channel.recipient_window_size -= off as u32;
             #[allow(clippy::indexing_slicing)] // length checked
             {
@@ -734,7 +740,7 @@ impl Encrypted {
         let now = russh_util::time::Instant::now();
         let dur = now.duration_since(self.last_rekey);
         Ok(replace(&mut self.rekey_wanted, false)
-            || writer.buffer().bytes >= limits.rekey_write_limit
+            || writer.bytes_written() >= limits.rekey_write_limit
             || dur >= limits.rekey_time_limit)
     }
 

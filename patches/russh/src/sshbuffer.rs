@@ -209,17 +209,109 @@ async fn automatic_rekey_read_counter_tracks_payload_bytes() {
     let mut writer = PacketWriter::clear();
     writer.packet_raw(payload).unwrap();
     let encoded = writer.buffer().buffer.clone();
-    let (mut reader, mut sender) = tokio::io::duplex(encoded.len());
-    sender.write_all(&encoded).await.unwrap();
-    drop(sender);
+    let mut reader = packet_reader::PacketReader::new(&encoded[..]);
+    reader.read(&mut cipher::clear::Key {}).await.unwrap();
 
-    let mut buffer = SSHBuffer::new();
-    let mut opening_key = cipher::clear::Key {};
-    cipher::read(&mut reader, &mut buffer, &mut opening_key)
-        .await
+    assert_eq!(reader.bytes, payload.len());
+}
+
+/// Payloads of clear packets, as a peer sees them.
+#[cfg(test)]
+#[allow(clippy::indexing_slicing)]
+fn clear_payloads(mut output: &[u8]) -> Vec<Vec<u8>> {
+    let mut payloads = Vec::new();
+    while let Some((length, rest)) = output.split_first_chunk() {
+        let (packet, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
+        payloads.push(packet[1..packet.len() - usize::from(packet[0])].to_vec());
+        output = rest;
+    }
+    payloads
+}
+
+#[cfg(test)]
+fn channel_data(recipient_channel: u8, data: &[u8]) -> Vec<u8> {
+    let mut payload = vec![msg::CHANNEL_DATA, 0, 0, 0, recipient_channel];
+    data.encode(&mut payload).unwrap();
+    payload
+}
+
+#[test]
+fn data_for_one_channel_shares_packets_up_to_the_largest() {
+    let mut writer = PacketWriter::clear();
+    for data in [b"ab".as_slice(), b"c", b"", b"defgh"] {
+        writer.write_channel_data(3, 5, data).unwrap();
+    }
+    assert_eq!(writer.bytes_written(), 9 + 5 + 3);
+    assert_eq!(
+        clear_payloads(&writer.buffer().buffer),
+        [channel_data(3, b"abcde"), channel_data(3, b"fgh")]
+    );
+    assert_eq!(writer.bytes_written(), 2 * 9 + 8);
+    assert_eq!(writer.buffer().seqn, Wrapping(2));
+}
+
+#[test]
+fn data_keeps_its_place_among_other_packets() {
+    let mut writer = PacketWriter::clear();
+    writer.write_channel_data(3, 100, b"a").unwrap();
+    writer.write_channel_data(4, 100, b"b").unwrap();
+    writer.packet_raw(&[1]).unwrap();
+    writer.write_channel_data(4, 100, b"c").unwrap();
+    writer
+        .write_packet(|packet| {
+            packet.push(2);
+            Ok(())
+        })
         .unwrap();
+    writer.write_channel_data(4, 100, b"d").unwrap();
+    writer.write_packet(|_| Err(Error::Inconsistent)).unwrap_err();
+    writer.write_channel_data(4, 100, b"e").unwrap();
+    assert_eq!(
+        clear_payloads(&writer.buffer().buffer),
+        [
+            channel_data(3, b"a"),
+            channel_data(4, b"b"),
+            vec![1],
+            channel_data(4, b"c"),
+            vec![2],
+            channel_data(4, b"d"),
+            channel_data(4, b"e"),
+        ]
+    );
+}
 
-    assert_eq!(buffer.bytes, payload.len());
+#[cfg(test)]
+#[tokio::test]
+async fn data_is_sealed_under_the_key_and_number_it_was_written_with() {
+    use packet_reader::PacketReader;
+
+    let keys = |byte| {
+        let cipher = &cipher::CIPHERS[&cipher::CHACHA20_POLY1305];
+        let (key, nonce) = (vec![byte; cipher.key_len()], vec![0; cipher.nonce_len()]);
+        (
+            cipher.make_sealing_key(&key, &nonce, &[], &mac::_NONE),
+            cipher.make_opening_key(&key, &nonce, &[], &mac::_NONE),
+        )
+    };
+    let ((old_sealing, old_opening), (new_sealing, new_opening)) = (keys(1), keys(2));
+    let mut writer = PacketWriter::new(old_sealing, Compress::None);
+    writer.write_channel_data(3, 100, b"old").unwrap();
+    writer.reset_seqn();
+    writer.write_channel_data(3, 100, b"number").unwrap();
+    writer.set_cipher(new_sealing);
+    assert_eq!(writer.bytes_written(), 0);
+    writer.write_channel_data(3, 100, b"new").unwrap();
+    let mut stream = Vec::new();
+    writer.flush_into(&mut stream).await.unwrap();
+    assert_eq!(writer.output_len(), 0);
+
+    let mut reader = PacketReader::new(&stream[..]);
+    let mut keys = [old_opening, new_opening];
+    for (key, number, data) in [(0, 0, b"old".as_slice()), (0, 0, b"number"), (1, 1, b"new")] {
+        reader.seqn = Wrapping(number);
+        let payload = reader.read(&mut *keys[key]).await.unwrap();
+        assert_eq!(payload, channel_data(3, data));
+    }
 }
 
 #[test]
@@ -324,7 +416,6 @@ fn packet_bytes_compressed_matches_packet_output() {
 #[derive(Debug, Default)]
 pub struct SSHBuffer {
     pub buffer: Vec<u8>,
-    pub len: usize,   // next packet length.
     pub bytes: usize, // total payload bytes read/written since the last rekey
     // Sequence numbers are on 32 bits and wrap.
     // https://tools.ietf.org/html/rfc4253#section-6.4
@@ -335,7 +426,6 @@ impl SSHBuffer {
     pub fn new() -> Self {
         SSHBuffer {
             buffer: Vec::new(),
-            len: 0,
             bytes: 0,
             seqn: Wrapping(0),
         }
@@ -383,11 +473,11 @@ impl PacketBytesWriter {
     }
 }
 
-/// Incoming SSH packet after decryption and optional decompression.
-/// Uses Vec<u8> (not CryptoVec/mlocked) because incoming network data is not secret.
+/// Payload of an incoming SSH packet after decryption and optional decompression, where it was
+/// received or decompressed.
 #[derive(Debug)]
-pub(crate) struct IncomingSshPacket {
-    pub buffer: Vec<u8>,
+pub(crate) struct IncomingSshPacket<'a> {
+    pub buffer: &'a [u8],
     pub seqn: Wrapping<u32>,
 }
 
@@ -397,6 +487,19 @@ pub(crate) struct PacketWriter {
     compress: Compress,
     packet_buffer: Vec<u8>,
     write_buffer: SSHBuffer,
+    open_data: Option<OpenData>,
+}
+
+/// Bytes that the output keeps when it has been written. A batch and the packet that filled it fit.
+const OUTPUT_RETAINED: usize = 2 * OUTPUT_BATCH;
+
+/// A CHANNEL_DATA packet at the end of the output that isn't sealed yet: data for the same channel
+/// can still join it. Whatever else is to be written seals it first.
+#[derive(Clone, Copy)]
+struct OpenData {
+    /// Where the packet begins in the output.
+    offset: usize,
+    recipient_channel: u32,
 }
 
 impl Debug for PacketWriter {
@@ -420,6 +523,7 @@ impl PacketWriter {
             compress,
             packet_buffer: Vec::new(),
             write_buffer: SSHBuffer::new(),
+            open_data: None,
         }
     }
 
@@ -452,6 +556,7 @@ impl PacketWriter {
     where
         F: FnOnce(&mut Vec<u8>, usize) -> Result<usize, Error>,
     {
+        self.seal_open_data();
         let offset = self.write_buffer.buffer.len();
         let payload_start = offset + Self::PACKET_PREFIX_LEN;
 
@@ -479,6 +584,7 @@ impl PacketWriter {
     }
 
     fn write_compressed_payload_into_output(&mut self, buf: &[u8]) -> Result<(), Error> {
+        self.seal_open_data();
         let offset = self.write_buffer.buffer.len();
         let payload_start = offset + Self::PACKET_PREFIX_LEN;
 
@@ -508,6 +614,7 @@ impl PacketWriter {
         if let Some(message_type) = buf.first() {
             debug!("> msg type {message_type:?}, len {}", buf.len());
             if matches!(&self.compress, Compress::None) {
+                self.seal_open_data();
                 self.cipher.write(buf, &mut self.write_buffer);
             } else {
                 self.write_compressed_payload_into_output(buf)?;
@@ -535,6 +642,83 @@ impl PacketWriter {
         let result = self.packet_raw(&buf);
         self.packet_buffer = buf;
         result
+    }
+
+    /// Writes data to a channel, in packets of at most `max_packet_size` bytes of data.
+    ///
+    /// A channel is a stream of bytes, so data that is written one after the other shares packets:
+    /// the last one stays open until something else is written, or all is written to the stream.
+    pub(crate) fn write_channel_data(
+        &mut self,
+        recipient_channel: u32,
+        max_packet_size: usize,
+        mut data: &[u8],
+    ) -> Result<(), Error> {
+        if !matches!(&self.compress, Compress::None) {
+            for part in data.chunks(max_packet_size) {
+                self.write_packet(|packet| {
+                    packet.push(msg::CHANNEL_DATA);
+                    recipient_channel.encode(packet)?;
+                    part.encode(packet)?;
+                    Ok(())
+                })?;
+            }
+            return Ok(());
+        }
+        while !data.is_empty() {
+            let room = match self.open_data {
+                Some(open) if open.recipient_channel == recipient_channel => {
+                    max_packet_size.saturating_sub(self.open_data_len(open))
+                }
+                _ => 0,
+            };
+            let room = if room == 0 {
+                self.open_data_packet(recipient_channel);
+                max_packet_size
+            } else {
+                room
+            };
+            let (part, rest) = data.split_at(room.min(data.len()));
+            self.write_buffer.buffer.extend_from_slice(part);
+            data = rest;
+        }
+        Ok(())
+    }
+
+    /// Packet prefix, message type, channel, length.
+    const DATA_PREFIX_LEN: usize = Self::PACKET_PREFIX_LEN + 1 + 4 + 4;
+
+    fn open_data_len(&self, open: OpenData) -> usize {
+        self.write_buffer.buffer.len() - open.offset - Self::DATA_PREFIX_LEN
+    }
+
+    fn open_data_packet(&mut self, recipient_channel: u32) {
+        self.seal_open_data();
+        let buffer = &mut self.write_buffer.buffer;
+        let offset = buffer.len();
+        buffer.extend_from_slice(&[0; Self::PACKET_PREFIX_LEN]);
+        buffer.push(msg::CHANNEL_DATA);
+        buffer.extend_from_slice(&recipient_channel.to_be_bytes());
+        buffer.extend_from_slice(&[0; 4]);
+        self.open_data = Some(OpenData {
+            offset,
+            recipient_channel,
+        });
+    }
+
+    fn seal_open_data(&mut self) {
+        let Some(open) = self.open_data.take() else {
+            return;
+        };
+        let data_len = self.open_data_len(open);
+        let data_start = open.offset + Self::DATA_PREFIX_LEN;
+        #[allow(clippy::indexing_slicing)] // the prefix was written when the packet was opened
+        self.write_buffer.buffer[data_start - 4..data_start]
+            .copy_from_slice(&(data_len as u32).to_be_bytes());
+        let payload_len = data_len + Self::DATA_PREFIX_LEN - Self::PACKET_PREFIX_LEN;
+        debug!("> msg type {:?}, len {payload_len}", msg::CHANNEL_DATA);
+        self.cipher
+            .finish_packet(open.offset, payload_len, &mut self.write_buffer);
     }
 
     pub(crate) fn reserve_cleartext_packet_output(
@@ -583,19 +767,28 @@ impl PacketWriter {
     }
 
     pub fn buffer(&mut self) -> &mut SSHBuffer {
+        self.seal_open_data();
         &mut self.write_buffer
+    }
+
+    /// Bytes of packets that wait to be written to the stream.
+    pub fn output_len(&self) -> usize {
+        self.write_buffer.buffer.len()
     }
 
     /// Payload bytes written since the current cipher was installed.
     pub fn bytes_written(&self) -> usize {
-        self.write_buffer.bytes
+        let open = self.open_data.map(|open| self.open_data_len(open));
+        self.write_buffer.bytes + open.unwrap_or(0)
     }
 
     pub fn compress(&mut self) -> &mut Compress {
+        self.seal_open_data();
         &mut self.compress
     }
 
     pub fn set_cipher(&mut self, cipher: Box<dyn SealingKey + Send>) {
+        self.seal_open_data();
         self.cipher = cipher;
         // Every cipher installation starts a new key epoch. In particular,
         // discard the cleartext KEX packets counted before the initial keys
@@ -604,15 +797,24 @@ impl PacketWriter {
     }
 
     pub fn reset_seqn(&mut self) {
+        self.seal_open_data();
         self.write_buffer.seqn = Wrapping(0);
     }
 
     pub async fn flush_into<W: AsyncWrite + Unpin>(&mut self, w: &mut W) -> std::io::Result<()> {
+        self.seal_open_data();
         if !self.write_buffer.buffer.is_empty() {
             w.write_all(&self.write_buffer.buffer).await?;
             w.flush().await?;
             self.write_buffer.buffer.clear();
+            self.write_buffer.buffer.shrink_to(OUTPUT_RETAINED);
         }
         Ok(())
+    }
+
+    /// Gives back the memory that only a busy stream needs.
+    pub fn rest(&mut self) {
+        self.write_buffer.buffer.shrink_to(0);
+        self.packet_buffer = Vec::new();
     }
 }

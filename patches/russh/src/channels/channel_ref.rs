@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use tokio::sync::mpsc::Sender;
 
 use super::WindowSizeRef;
@@ -21,6 +22,20 @@ impl ChannelRef {
 
     pub(crate) fn window_size(&self) -> &WindowSizeRef {
         &self.window_size
+    }
+
+    /// Hands received data to the [`super::Channel`]. It is copied only if there is one to read it.
+    pub(crate) async fn receive(&self, ext: Option<u32>, data: &[u8]) {
+        if self.sender.is_closed() {
+            return;
+        }
+        let data = Bytes::copy_from_slice(data);
+        let msg = match ext {
+            None => ChannelMsg::Data { data },
+            Some(ext) => ChannelMsg::ExtendedData { ext, data },
+        };
+        // An error means that the channel was dropped meanwhile.
+        let _ = self.sender.send(msg).await;
     }
 }
 

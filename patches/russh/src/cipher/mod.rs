@@ -33,7 +33,6 @@ use log::trace;
 #[cfg(all(not(feature = "aws-lc-rs"), feature = "ring"))]
 use ring::aead::{AES_128_GCM as ALGORITHM_AES_128_GCM, AES_256_GCM as ALGORITHM_AES_256_GCM};
 use ssh_encoding::Encode;
-use tokio::io::{AsyncRead, AsyncReadExt};
 
 use self::cbc::CbcWrapper;
 use crate::Error;
@@ -292,75 +291,25 @@ pub(crate) trait SealingKey {
     }
 }
 
-pub(crate) async fn read<R: AsyncRead + Unpin>(
-    stream: &mut R,
-    buffer: &mut SSHBuffer,
-    cipher: &mut (dyn OpeningKey + Send),
+/// Length of a packet from its first byte to the end of its tag, from its decrypted length field.
+pub(crate) fn checked_packet_len(
+    length: [u8; PACKET_LENGTH_LEN],
+    cipher: &(dyn OpeningKey + Send),
 ) -> Result<usize, Error> {
-    if buffer.len == 0 {
-        let mut len = vec![0; cipher.packet_length_to_read_for_block_length()];
-
-        stream.read_exact(&mut len).await?;
-        trace!("reading, len = {len:?}");
-        {
-            let seqn = buffer.seqn.0;
-            buffer.buffer.clear();
-            buffer.buffer.extend_from_slice(&len);
-            trace!("reading, seqn = {seqn:?}");
-            let len = cipher.decrypt_packet_length(seqn, &len);
-            let len = BigEndian::read_u32(&len) as usize;
-
-            if len > MAXIMUM_PACKET_LEN {
-                return Err(Error::PacketSize(len));
-            }
-
-            // A valid packet (with its MAC tag) can never be shorter than the
-            // block we already read to probe it; a smaller value would shrink
-            // the buffer below `l` below and panic on the `buffer.buffer[l..]`
-            // slice. Reject it as a protocol error instead. The tag counts:
-            // with an EtM MAC and 8-byte blocks (3des-cbc), packet_length can
-            // be 8, and the probe also reads the start of the tag.
-            if len + PACKET_LENGTH_LEN + cipher.tag_len()
-                < cipher.packet_length_to_read_for_block_length()
-            {
-                return Err(Error::PacketSize(len));
-            }
-
-            buffer.len = len + cipher.tag_len();
-            trace!("reading, clear len = {:?}", buffer.len);
-        }
+    let len = u32::from_be_bytes(length) as usize;
+    if len > MAXIMUM_PACKET_LEN {
+        return Err(Error::PacketSize(len));
     }
+    let packet_len = PACKET_LENGTH_LEN + len + cipher.tag_len();
 
-    buffer.buffer.resize(buffer.len + 4, 0);
-    trace!("read_exact {:?}", buffer.len + 4);
-
-    let l = cipher.packet_length_to_read_for_block_length();
-
-    #[allow(clippy::indexing_slicing)] // length checked
-    stream.read_exact(&mut buffer.buffer[l..]).await?;
-
-    trace!("read_exact done");
-    let seqn = buffer.seqn.0;
-    let plaintext = cipher.open(seqn, &mut buffer.buffer)?;
-
-    let padding_length = *plaintext.first().to_owned().unwrap_or(&0) as usize;
-    trace!("reading, padding_length {padding_length:?}");
-    let plaintext_end = plaintext
-        .len()
-        .checked_sub(padding_length)
-        .ok_or(Error::IndexOutOfBounds)?;
-    let payload_len = plaintext_end.saturating_sub(PADDING_LENGTH_LEN);
-
-    // Sequence numbers are on 32 bits and wrap.
-    // https://tools.ietf.org/html/rfc4253#section-6.4
-    buffer.seqn += Wrapping(1);
-    buffer.bytes = buffer.bytes.saturating_add(payload_len);
-    buffer.len = 0;
-
-    // Remove the padding
-    buffer.buffer.resize(plaintext_end + 4, 0);
-
-    Ok(plaintext_end + 4)
+    // A valid packet (with its MAC tag) can never be shorter than the
+    // block that was read to probe it. Reject it as a protocol error. The tag
+    // counts: with an EtM MAC and 8-byte blocks (3des-cbc), packet_length can
+    // be 8, and the probe also reads the start of the tag.
+    if packet_len < cipher.packet_length_to_read_for_block_length() {
+        return Err(Error::PacketSize(len));
+    }
+    Ok(packet_len)
 }
 
 pub(crate) const PACKET_LENGTH_LEN: usize = 4;
@@ -370,7 +319,7 @@ const MINIMUM_PACKET_LEN: usize = 16;
 const MAXIMUM_PACKET_LEN_BASELINE: usize = 256 * 1024;
 const CHANNEL_DATA_PACKET_OVERHEAD: usize = 1 + 4 + 4;
 const CHANNEL_EXTENDED_DATA_PACKET_OVERHEAD: usize = CHANNEL_DATA_PACKET_OVERHEAD + 4;
-const PADDING_LENGTH_LEN: usize = 1;
+pub(crate) const PADDING_LENGTH_LEN: usize = 1;
 // SSH requires at least four bytes of padding; with 16-byte blocks, that means
 // a full-size channel packet can need up to 19 bytes of transport padding.
 const MAXIMUM_PADDING_LEN: usize = 19;
@@ -379,6 +328,7 @@ const MAXIMUM_PACKET_LEN_HEADROOM: usize =
 const MAXIMUM_PACKET_LEN: usize = MAXIMUM_PACKET_LEN_BASELINE + MAXIMUM_PACKET_LEN_HEADROOM;
 // Keep post-decompression growth within the same packet-acceptance model as
 // the transport read path.
+#[cfg(any(feature = "flate2", test))]
 pub(crate) const MAXIMUM_DECOMPRESSED_PACKET_LEN: usize = MAXIMUM_PACKET_LEN;
 
 #[cfg(feature = "_bench")]
@@ -388,6 +338,7 @@ pub mod benchmark;
 mod tests {
     use super::*;
     use crate::mac::_HMAC_SHA512_ETM;
+    use crate::packet_reader::PacketReader;
 
     #[tokio::test]
     async fn read_accepts_shortest_3des_etm_packet() {
@@ -405,13 +356,10 @@ mod tests {
         sealing_key.seal(0, &mut packet, &mut tag);
         packet.extend_from_slice(&tag);
 
-        let mut buffer = SSHBuffer::new();
-        let n = read(&mut &packet[..], &mut buffer, opening_key.as_mut())
+        let payload = PacketReader::new(&packet[..])
+            .read(opening_key.as_mut())
             .await
             .unwrap();
-
-        #[allow(clippy::indexing_slicing)]
-        let payload = &buffer.buffer[5..n];
         assert_eq!(payload, [52]);
     }
 }

@@ -142,7 +142,7 @@ impl ClientKex {
 
     pub fn step(
         mut self,
-        input: Option<&mut IncomingSshPacket>,
+        input: Option<&mut IncomingSshPacket<'_>>,
         output: &mut PacketWriter,
     ) -> Result<KexProgress<Self>, Error> {
         match self.state {
@@ -162,9 +162,9 @@ impl ClientKex {
 
                 let names = {
                     // read algorithms from packet.
-                    self.exchange.server_kex_init = input.buffer.clone().into();
+                    self.exchange.server_kex_init = Bytes::copy_from_slice(input.buffer);
                     negotiation::Client::read_kex(
-                        &input.buffer,
+                        input.buffer,
                         &self.config.preferred,
                         None,
                         None,

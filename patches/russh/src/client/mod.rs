@@ -61,10 +61,11 @@ use crate::cert::PublicKeyOrCertificate;
 use crate::channels::{
     Channel, ChannelMsg, ChannelReadHalf, ChannelRef, ChannelWriteHalf, WindowSizeRef,
 };
-use crate::cipher::{self, OpeningKey, clear};
+use crate::cipher::clear;
 use crate::kex::{KexAlgorithmImplementor, KexCause, KexProgress, SessionKexState};
 use crate::keys::PrivateKeyWithHashAlg;
 use crate::msg::{is_kex_msg, validate_server_msg_strict_kex};
+use crate::packet_reader::PacketReader;
 use crate::session::{CommonSession, EncryptedState, GlobalRequestResponse, NewKeys};
 use crate::ssh_read::SshRead;
 use crate::sshbuffer::{IncomingSshPacket, PacketWriter, SSHBuffer, SshId};
@@ -1280,35 +1281,16 @@ where
     })
 }
 
-async fn start_reading<R: AsyncRead + Unpin>(
-    mut stream_read: R,
-    mut buffer: SSHBuffer,
-    mut cipher: Box<dyn OpeningKey + Send>,
-) -> Result<(usize, R, SSHBuffer, Box<dyn OpeningKey + Send>), crate::Error> {
-    buffer.buffer.clear();
-    let n = cipher::read(&mut stream_read, &mut buffer, &mut *cipher).await?;
-    Ok((n, stream_read, buffer, cipher))
-}
-
 impl Session {
-    fn maybe_decompress(&mut self, buffer: &SSHBuffer) -> Result<IncomingSshPacket, Error> {
+    fn maybe_decompress<'a>(
+        &mut self,
+        mut pkt: IncomingSshPacket<'a>,
+        decompressed: &'a mut Vec<u8>,
+    ) -> Result<IncomingSshPacket<'a>, Error> {
         if let Some(ref mut enc) = self.common.encrypted {
-            let mut decomp = Vec::new();
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: enc.decompress.decompress(
-                    &buffer.buffer[5..],
-                    &mut decomp,
-                )?.into(),
-                seqn: buffer.seqn,
-            })
-        } else {
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: buffer.buffer[5..].into(),
-                seqn: buffer.seqn,
-            })
+            pkt.buffer = enc.decompress.decompress(pkt.buffer, decompressed)?;
         }
+        Ok(pkt)
     }
 
     fn new(
@@ -1400,11 +1382,8 @@ impl Session {
 
         map_err!(self.common.packet_writer.flush_into(stream_write).await)?;
 
-        let buffer = SSHBuffer::new();
-
-        // Allow handing out references to the cipher
-        let mut opening_cipher = Box::new(clear::Key) as Box<dyn OpeningKey + Send>;
-        std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
+        let mut reader = PacketReader::new(stream_read);
+        let mut decompressed = Vec::new();
 
         let keepalive_timer =
             crate::future_or_pending(self.common.config.keepalive_interval, tokio::time::sleep);
@@ -1413,9 +1392,6 @@ impl Session {
         let inactivity_timer =
             crate::future_or_pending(self.common.config.inactivity_timeout, tokio::time::sleep);
         pin!(inactivity_timer);
-
-        let reading = start_reading(stream_read, buffer, opening_cipher);
-        pin!(reading);
 
         #[allow(clippy::panic)] // false positive in select! macro
         while !self.common.disconnected {
@@ -1431,46 +1407,51 @@ impl Session {
                 crate::future_or_pending(self.rekey_time_remaining(), tokio::time::sleep);
             pin!(rekey_timer);
             tokio::select! {
-                r = &mut reading => {
-                    let (stream_read, mut buffer, mut opening_cipher) = match r {
-                        Ok((_, stream_read, buffer, opening_cipher)) => (stream_read, buffer, opening_cipher),
-                        Err(e) => return Err(e.into())
-                    };
+                r = reader.fill() => {
+                    r?;
+                    // Every packet that is complete, before the next read.
+                    while let Some(pkt) = reader.next_packet(&mut *self.common.remote_to_local)? {
+                        let mut pkt = self.maybe_decompress(pkt, &mut decompressed)?;
+                        match pkt.buffer.first() {
+                            None => (),
+                            Some(&crate::msg::DISCONNECT) => {
+                                debug!("received disconnect");
+                                result = self.process_disconnect(&pkt).map_err(H::Error::from);
+                            }
+                            Some(_) => {
+                                self.common.received_data = true;
+                                let kex_was_active = self.kex.active();
+                                reply(self, handler, kex_done_signal, &mut pkt).await?;
+                                reader.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
 
-                    std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
-
-                    if buffer.buffer.len() < 5 {
-                        break
-                    }
-
-                    let mut pkt = self.maybe_decompress(&buffer)?;
-                    if !pkt.buffer.is_empty() {
-                        #[allow(clippy::indexing_slicing)] // length checked
-                        if pkt.buffer[0] == crate::msg::DISCONNECT {
-                            debug!("received disconnect");
-                            result = self.process_disconnect(&pkt).map_err(H::Error::from);
-                        } else {
-                            self.common.received_data = true;
-                            let kex_was_active = self.kex.active();
-                            reply(self, handler, kex_done_signal, &mut pkt).await?;
-                            buffer.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
-
-                            if kex_was_active && !self.kex.active() {
-                                buffer.bytes = 0;
-                            } else if self.automatic_rekey_allowed()
-                                && buffer.bytes >= self.common.config.limits.rekey_read_limit
-                            {
-                                debug!("rekey read limit reached after {} inbound bytes", buffer.bytes);
-                                if let Some(enc) = self.common.encrypted.as_mut() {
-                                    // flush checks this
-                                    enc.rekey_wanted = true;
+                                if kex_was_active && !self.kex.active() {
+                                    reader.bytes = 0;
+                                } else if self.automatic_rekey_allowed()
+                                    && reader.bytes >= self.common.config.limits.rekey_read_limit
+                                {
+                                    debug!("rekey read limit reached after {} inbound bytes", reader.bytes);
+                                    if let Some(enc) = self.common.encrypted.as_mut() {
+                                        // flush checks this
+                                        enc.rekey_wanted = true;
+                                    }
                                 }
                             }
                         }
-                    }
 
-                    std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
-                    reading.set(start_reading(stream_read, buffer, opening_cipher));
+                        self.flush()?;
+                        self.activate_compression();
+                        if self.common.disconnected {
+                            break;
+                        }
+                        if self.common.packet_writer.output_len() >= crate::OUTPUT_BATCH {
+                            crate::flush_or_timeout(
+                                &mut self.common.packet_writer,
+                                stream_write,
+                                inactivity_timer.as_mut(),
+                            )
+                            .await?;
+                        }
+                    }
                 }
                 () = &mut rekey_timer => {
                     // The flush after the select sees the elapsed limit.
@@ -1478,6 +1459,10 @@ impl Session {
                 }
                 () = &mut keepalive_timer => {
                     keepalive_elapsed = true;
+                    // Nothing came for a while.
+                    reader.rest();
+                    self.common.rest();
+                    decompressed = Vec::new();
                     if let Some(ref mut enc) = self.common.encrypted
                         && matches!(enc.state, EncryptedState::Authenticated)
                     {
@@ -1504,7 +1489,10 @@ impl Session {
                     };
 
                     // eagerly take all outgoing messages so writes are batched
-                    while !self.kex.active() && !self.common.has_any_pending_data() {
+                    while !self.kex.active()
+                        && !self.common.has_any_pending_data()
+                        && self.common.packet_writer.output_len() < crate::OUTPUT_BATCH
+                    {
                         self.drain_priority_msgs()?;
                         match self.receiver.try_recv() {
                             Ok(next) => self.handle_msg(next)?,
@@ -1529,7 +1517,10 @@ impl Session {
                     }
 
                     // eagerly take all outgoing messages so writes are batched
-                    while !self.kex.active() && !self.common.has_any_pending_data() {
+                    while !self.kex.active()
+                        && !self.common.has_any_pending_data()
+                        && self.common.packet_writer.output_len() < crate::OUTPUT_BATCH
+                    {
                         self.drain_priority_msgs()?;
                         match self.inbound_channel_receiver.try_recv() {
                             Ok(next) => self.handle_msg(next)?,
@@ -1547,15 +1538,7 @@ impl Session {
             )
             .await?;
 
-            if let Some(ref mut enc) = self.common.encrypted
-                && let EncryptedState::InitCompression = enc.state
-            {
-                if enc.client_compression.is_deferred() {
-                    enc.client_compression
-                        .init_compress(self.common.packet_writer.compress());
-                }
-                enc.state = EncryptedState::Authenticated;
-            }
+            self.activate_compression();
 
             if self.common.received_data {
                 // Reset the number of failed keepalive attempts. We don't
@@ -1586,9 +1569,22 @@ impl Session {
         result
     }
 
+    /// What follows USERAUTH_SUCCESS may be compressed, when everything before it has been flushed.
+    fn activate_compression(&mut self) {
+        if let Some(ref mut enc) = self.common.encrypted
+            && let EncryptedState::InitCompression = enc.state
+        {
+            if enc.client_compression.is_deferred() {
+                enc.client_compression
+                    .init_compress(self.common.packet_writer.compress());
+            }
+            enc.state = EncryptedState::Authenticated;
+        }
+    }
+
     fn process_disconnect(
         &mut self,
-        pkt: &IncomingSshPacket,
+        pkt: &IncomingSshPacket<'_>,
     ) -> Result<RemoteDisconnectInfo, Error> {
         let mut r = &pkt.buffer[..];
         u8::decode(&mut r)?; // skip message type
@@ -1946,7 +1942,7 @@ async fn reply<H: Handler>(
     kex_done_signal: &mut Option<
         tokio::sync::oneshot::Sender<Option<crate::keys::agent::AgentSessionBinding>>,
     >,
-    pkt: &mut IncomingSshPacket,
+    pkt: &mut IncomingSshPacket<'_>,
 ) -> Result<(), H::Error> {
     if let Some(message_type) = pkt.buffer.first() {
         debug!(
@@ -2123,7 +2119,7 @@ mod tests {
     use crate::helpers::EncodedExt;
     use crate::kex::{KEXES, NONE};
     use crate::session::{CommonSession, Encrypted, EncryptedState, Exchange};
-    use crate::sshbuffer::{IncomingSshPacket, PacketWriter, SSHBuffer};
+    use crate::sshbuffer::{IncomingSshPacket, PacketWriter};
     use crate::{CryptoVec, cipher, mac};
 
     struct TestHandler;
@@ -2407,14 +2403,13 @@ mod tests {
             &mut kex_done_signal,
         );
         tokio::pin!(event_loop);
-        let mut buffer = SSHBuffer::new();
+        let mut reader = PacketReader::new(peer);
         let mut opening_key = cipher::clear::Key;
-        let packet = cipher::read(peer, &mut buffer, &mut opening_key);
+        let packet = reader.read(&mut opening_key);
         tokio::select! {
             r = &mut event_loop => panic!("event loop ended before rekeying: {:?}", r.map(drop)),
             r = tokio::time::timeout(Duration::from_secs(5), packet) => {
-                r.ok()?.unwrap();
-                buffer.buffer.get(5).copied()
+                r.ok()?.unwrap().first().copied()
             }
         }
     }
@@ -2545,11 +2540,11 @@ mod tests {
     }
 
     #[cfg(feature = "flate2")]
-    fn incoming_packet(compressed: Vec<u8>) -> SSHBuffer {
-        let mut buffer = SSHBuffer::new();
-        buffer.buffer.extend_from_slice(&[0; 5]);
-        buffer.buffer.extend_from_slice(&compressed);
-        buffer
+    fn incoming_packet(compressed: &[u8]) -> IncomingSshPacket<'_> {
+        IncomingSshPacket {
+            buffer: compressed,
+            seqn: Wrapping(0),
+        }
     }
 
     #[cfg(feature = "flate2")]
@@ -2558,8 +2553,11 @@ mod tests {
         let mut session = authenticated_session();
         let mut handler = TestHandler;
         let mut kex_done_signal = None;
-        let buffer = incoming_packet(compressed_debug_payload(200 * 1024));
-        let mut pkt: IncomingSshPacket = session.maybe_decompress(&buffer).unwrap();
+        let compressed = compressed_debug_payload(200 * 1024);
+        let mut decompressed = Vec::new();
+        let mut pkt = session
+            .maybe_decompress(incoming_packet(&compressed), &mut decompressed)
+            .unwrap();
 
         super::reply(&mut session, &mut handler, &mut kex_done_signal, &mut pkt)
             .await
@@ -2573,9 +2571,11 @@ mod tests {
     fn oversized_compressed_debug_is_rejected_before_client_ignores_it() {
         let mut session = authenticated_session();
         let oversized = crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN + 1024;
-        let buffer = incoming_packet(compressed_debug_payload(oversized));
+        let compressed = compressed_debug_payload(oversized);
 
-        let err = session.maybe_decompress(&buffer).unwrap_err();
+        let err = session
+            .maybe_decompress(incoming_packet(&compressed), &mut Vec::new())
+            .unwrap_err();
         assert!(
             matches!(err, crate::Error::PacketSize(len) if len > crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN)
         );

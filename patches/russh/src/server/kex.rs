@@ -118,7 +118,7 @@ impl ServerKex {
 
     pub async fn step<H: Handler + Send>(
         mut self,
-        input: Option<&mut IncomingSshPacket>,
+        input: Option<&mut IncomingSshPacket<'_>>,
         output: &mut PacketWriter,
         handler: &mut H,
     ) -> Result<KexProgress<Self>, H::Error> {
@@ -136,9 +136,9 @@ impl ServerKex {
                 }
 
                 let names = {
-                    self.exchange.client_kex_init = input.buffer.clone().into();
+                    self.exchange.client_kex_init = Bytes::copy_from_slice(input.buffer);
                     negotiation::Server::read_kex(
-                        &input.buffer,
+                        input.buffer,
                         &self.config.preferred,
                         Some(&self.config.keys),
                         Some(&self.config.certificates),
@@ -276,7 +276,7 @@ impl ServerKex {
                 ensure_end(&r)?;
 
                 let exchange = &mut self.exchange;
-                kex.server_dh(exchange, &input.buffer)?;
+                kex.server_dh(exchange, input.buffer)?;
 
                 // Present a certificate only when one was negotiated;
                 // `names.key` is then the plain algorithm the certificate

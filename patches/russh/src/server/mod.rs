@@ -48,9 +48,10 @@ use tokio::net::{TcpListener, ToSocketAddrs};
 use tokio::pin;
 use tokio::sync::{broadcast, mpsc};
 
-use crate::cipher::{OpeningKey, clear};
+use crate::cipher::clear;
 use crate::kex::dh::groups::{BUILTIN_SAFE_DH_GROUPS, DH_GROUP14, DhGroup};
 use crate::kex::{KexProgress, SessionKexState};
+use crate::packet_reader::PacketReader;
 use crate::session::*;
 use crate::ssh_read::*;
 use crate::sshbuffer::*;
@@ -1050,16 +1051,6 @@ pub trait Server {
     }
 }
 
-async fn start_reading<R: AsyncRead + Unpin>(
-    mut stream_read: R,
-    mut buffer: SSHBuffer,
-    mut cipher: Box<dyn OpeningKey + Send>,
-) -> Result<(usize, R, SSHBuffer, Box<dyn OpeningKey + Send>), Error> {
-    buffer.buffer.clear();
-    let n = cipher::read(&mut stream_read, &mut buffer, &mut *cipher).await?;
-    Ok((n, stream_read, buffer, cipher))
-}
-
 /// An active server session returned by [run_stream].
 ///
 /// Implements [Future] and can be awaited to wait for the session to finish.
@@ -1168,7 +1159,7 @@ async fn read_ssh_id<R: AsyncRead + Unpin>(
 async fn reply<H: Handler + Send>(
     session: &mut Session,
     handler: &mut H,
-    pkt: &mut IncomingSshPacket,
+    pkt: &mut IncomingSshPacket<'_>,
 ) -> Result<(), H::Error> {
     if let Some(message_type) = pkt.buffer.first() {
         debug!(

@@ -1,5 +1,4 @@
 use std::collections::{HashMap, VecDeque};
-use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -472,24 +471,15 @@ impl Handle {
 }
 
 impl Session {
-    fn maybe_decompress(&mut self, buffer: &SSHBuffer) -> Result<IncomingSshPacket, Error> {
+    fn maybe_decompress<'a>(
+        &mut self,
+        mut pkt: IncomingSshPacket<'a>,
+        decompressed: &'a mut Vec<u8>,
+    ) -> Result<IncomingSshPacket<'a>, Error> {
         if let Some(ref mut enc) = self.common.encrypted {
-            let mut decomp = Vec::new();
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: enc.decompress.decompress(
-                    &buffer.buffer[5..],
-                    &mut decomp,
-                )?.into(),
-                seqn: buffer.seqn,
-            })
-        } else {
-            Ok(IncomingSshPacket {
-                #[allow(clippy::indexing_slicing)] // length checked
-                buffer: buffer.buffer[5..].into(),
-                seqn: buffer.seqn,
-            })
+            pkt.buffer = enc.decompress.decompress(pkt.buffer, decompressed)?;
         }
+        Ok(pkt)
     }
 
     /// Dispatch a single message received on the session's internal channel
@@ -629,6 +619,35 @@ impl Session {
         Ok(())
     }
 
+    /// Dispatches queued messages, up to a batch, and says whether there were any.
+    ///
+    /// Application messages stay in the bounded receiver while keys are exchanged (as in the
+    /// `select!` receiver arm) and once a peer's channel window is exhausted. Network reads remain
+    /// active so a window adjustment can release the queued data.
+    fn drain_messages(&mut self) -> Result<bool, Error> {
+        const MAX_MESSAGES_PER_BATCH: usize = 64;
+        let mut drained = 0;
+        while drained < MAX_MESSAGES_PER_BATCH
+            && !self.kex.active()
+            && !self.common.disconnected
+            && !self.common.has_any_pending_data()
+            && self.common.packet_writer.output_len() < crate::OUTPUT_BATCH
+        {
+            // Only Empty/Disconnected end the drain; both mean "nothing
+            // more to hand off right now", so treat them the same.
+            let msg = match self.priority_receiver.try_recv() {
+                Ok(msg) => msg,
+                Err(_) => match self.receiver.try_recv() {
+                    Ok(msg) => msg,
+                    Err(_) => break,
+                },
+            };
+            self.dispatch_msg(msg)?;
+            drained += 1;
+        }
+        Ok(drained > 0)
+    }
+
     pub(crate) async fn run<H, R>(
         mut self,
         mut stream: SshRead<R>,
@@ -643,11 +662,8 @@ impl Session {
         map_err!(self.common.packet_writer.flush_into(&mut stream).await)?;
 
         let (stream_read, mut stream_write) = stream.split();
-        let buffer = SSHBuffer::new();
-
-        // Allow handing out references to the cipher
-        let mut opening_cipher = Box::new(clear::Key) as Box<dyn OpeningKey + Send>;
-        std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
+        let mut reader = PacketReader::new(stream_read);
+        let mut decompressed = Vec::new();
 
         let keepalive_timer =
             future_or_pending(self.common.config.keepalive_interval, tokio::time::sleep);
@@ -657,12 +673,8 @@ impl Session {
             future_or_pending(self.common.config.inactivity_timeout, tokio::time::sleep);
         pin!(inactivity_timer);
 
-        let reading = start_reading(stream_read, buffer, opening_cipher);
-        pin!(reading);
-        let mut is_reading = None;
-
         #[allow(clippy::panic)] // false positive in macro
-        while !self.common.disconnected {
+        'session: while !self.common.disconnected {
             self.common.received_data = false;
             let mut sent_keepalive = false;
 
@@ -672,39 +684,15 @@ impl Session {
             // per loop iteration, so a task producing faster than the loop
             // drains falls behind. Capped so high-rate output can't starve
             // client input (Ctrl+C, resize): once the cap is hit we fall through
-            // to `select!`, which picks up any client-side event first. Gated on
-            // `!kex.active()` to match the `select!` receiver arm.
-            const MAX_MESSAGES_PER_BATCH: usize = 64;
-            // Leave application messages in the bounded receiver once a peer's
-            // channel window is exhausted. Network reads remain active so a
-            // window adjustment can release the queued data.
-            if !self.kex.active() && !self.common.has_any_pending_data() {
-                let mut drained = 0;
-                while drained < MAX_MESSAGES_PER_BATCH {
-                    // Only Empty/Disconnected end the drain; both mean "nothing
-                    // more to hand off right now", so treat them the same.
-                    let msg = match self.priority_receiver.try_recv() {
-                        Ok(msg) => msg,
-                        Err(_) => match self.receiver.try_recv() {
-                            Ok(msg) => msg,
-                            Err(_) => break,
-                        },
-                    };
-                    self.dispatch_msg(msg)?;
-                    drained += 1;
-                    if self.common.has_any_pending_data() {
-                        break;
-                    }
-                }
-                if drained > 0 {
-                    self.flush()?;
-                    crate::flush_or_timeout(
-                        &mut self.common.packet_writer,
-                        &mut stream_write,
-                        inactivity_timer.as_mut(),
-                    )
-                    .await?;
-                }
+            // to `select!`, which picks up any client-side event first.
+            if self.drain_messages()? {
+                self.flush()?;
+                crate::flush_or_timeout(
+                    &mut self.common.packet_writer,
+                    &mut stream_write,
+                    inactivity_timer.as_mut(),
+                )
+                .await?;
                 // A drained Disconnect sets this; don't block in `select!` after.
                 if self.common.disconnected {
                     continue;
@@ -715,53 +703,52 @@ impl Session {
             pin!(rekey_timer);
 
             tokio::select! {
-                r = &mut reading => {
-                    let (stream_read, mut buffer, mut opening_cipher) = match r {
-                        Ok((_, stream_read, buffer, opening_cipher)) => (stream_read, buffer, opening_cipher),
-                        Err(e) => return Err(e.into())
-                    };
-                    if buffer.buffer.len() < 5 {
-                        is_reading = Some((stream_read, buffer, opening_cipher));
-                        break
-                    }
+                r = reader.fill() => {
+                    r?;
+                    // Every packet that is complete, before the next read.
+                    while let Some(pkt) = reader.next_packet(&mut *self.common.remote_to_local)? {
+                        let mut pkt = self.maybe_decompress(pkt, &mut decompressed)?;
 
-                    let mut pkt = self.maybe_decompress(&buffer)?;
-
-                    match pkt.buffer.first() {
-                        None => (),
-                        Some(&crate::msg::DISCONNECT) => {
-                            debug!("break");
-                            is_reading = Some((stream_read, buffer, opening_cipher));
-                            break;
-                        }
-                        Some(_) => {
-                            self.common.received_data = true;
-                            // TODO it'd be cleaner to just pass cipher to reply()
-                            std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
-
-                            let kex_was_active = self.kex.active();
-                            match reply(&mut self, &mut handler, &mut pkt).await {
-                                Ok(_) => {},
-                                Err(e) => return Err(e),
+                        match pkt.buffer.first() {
+                            None => (),
+                            Some(&crate::msg::DISCONNECT) => {
+                                debug!("break");
+                                break 'session;
                             }
-                            buffer.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
+                            Some(_) => {
+                                self.common.received_data = true;
 
-                            if kex_was_active && !self.kex.active() {
-                                buffer.bytes = 0;
-                            } else if self.automatic_rekey_allowed()
-                                && buffer.bytes >= self.common.config.limits.rekey_read_limit
-                            {
-                                debug!("rekey read limit reached after {} inbound bytes", buffer.bytes);
-                                if let Some(enc) = self.common.encrypted.as_mut() {
-                                    // flush checks this
-                                    enc.rekey_wanted = true;
+                                let kex_was_active = self.kex.active();
+                                reply(&mut self, &mut handler, &mut pkt).await?;
+                                reader.seqn = pkt.seqn; // TODO reply changes seqn internall, find cleaner way
+
+                                if kex_was_active && !self.kex.active() {
+                                    reader.bytes = 0;
+                                } else if self.automatic_rekey_allowed()
+                                    && reader.bytes >= self.common.config.limits.rekey_read_limit
+                                {
+                                    debug!("rekey read limit reached after {} inbound bytes", reader.bytes);
+                                    if let Some(enc) = self.common.encrypted.as_mut() {
+                                        // flush checks this
+                                        enc.rekey_wanted = true;
+                                    }
                                 }
                             }
+                        }
 
-                            std::mem::swap(&mut opening_cipher, &mut self.common.remote_to_local);
+                        self.flush()?;
+                        if self.common.disconnected {
+                            break;
+                        }
+                        if self.common.packet_writer.output_len() >= crate::OUTPUT_BATCH {
+                            crate::flush_or_timeout(
+                                &mut self.common.packet_writer,
+                                &mut stream_write,
+                                inactivity_timer.as_mut(),
+                            )
+                            .await?;
                         }
                     }
-                    reading.set(start_reading(stream_read, buffer, opening_cipher));
                 }
                 () = &mut rekey_timer => {
                     // The flush after the select sees the elapsed limit.
@@ -774,6 +761,10 @@ impl Session {
                         return Err(crate::Error::KeepaliveTimeout.into());
                     }
                     sent_keepalive = true;
+                    // Nothing came for a while.
+                    reader.rest();
+                    self.common.rest();
+                    decompressed = Vec::new();
                     self.keepalive_request()?;
                 }
                 () = &mut inactivity_timer => {
@@ -804,6 +795,8 @@ impl Session {
                             debug!("self.receiver: received None");
                         }
                     }
+                    // What is queued behind it is written together with it.
+                    self.drain_messages()?;
                 }
             }
             self.flush()?;
@@ -843,26 +836,12 @@ impl Session {
         debug!("disconnected");
         // Shutdown
         map_err!(stream_write.shutdown().await)?;
-        loop {
-            if let Some((stream_read, buffer, opening_cipher)) = is_reading.take() {
-                reading.set(start_reading(stream_read, buffer, opening_cipher));
-            }
-            tokio::select! {
-                r = &mut reading => match r {
-                    Ok((0, _, _, _)) => break,
-                    Ok((_, r, b, opening_cipher)) => {
-                        is_reading = Some((r, b, opening_cipher));
-                    }
-                    // at this stage of session shutdown, EOF is not unexpected
-                    Err(Error::IO(ref e)) if e.kind() == ErrorKind::UnexpectedEof => break,
-                    Err(e) => return Err(e.into()),
-                },
-                // The client was told to disconnect and never closed its side;
-                // dropping the stream closes it for them.
-                () = &mut inactivity_timer => {
-                    debug!("timeout waiting for the client to close");
-                    break;
-                }
+        tokio::select! {
+            r = reader.discard() => r?,
+            // The client was told to disconnect and never closed its side;
+            // dropping the stream closes it for them.
+            () = &mut inactivity_timer => {
+                debug!("timeout waiting for the client to close");
             }
         }
 
@@ -1590,7 +1569,7 @@ mod tests {
     use crate::compression::{Compress, Compression, Decompress};
     use crate::kex::{KEXES, NONE, SessionKexState};
     use crate::session::{CommonSession, Encrypted, EncryptedState, Exchange};
-    use crate::sshbuffer::{IncomingSshPacket, PacketWriter, SSHBuffer};
+    use crate::sshbuffer::{IncomingSshPacket, PacketWriter};
     use crate::{CryptoVec, cipher, mac};
 
     struct TestHandler;
@@ -1686,19 +1665,22 @@ mod tests {
         compressed
     }
 
-    fn incoming_packet(compressed: Vec<u8>) -> SSHBuffer {
-        let mut buffer = SSHBuffer::new();
-        buffer.buffer.extend_from_slice(&[0; 5]);
-        buffer.buffer.extend_from_slice(&compressed);
-        buffer
+    fn incoming_packet(compressed: &[u8]) -> IncomingSshPacket<'_> {
+        IncomingSshPacket {
+            buffer: compressed,
+            seqn: Wrapping(0),
+        }
     }
 
     #[tokio::test]
     async fn compressed_debug_is_ignored_after_server_parses_it() {
         let mut session = authenticated_session();
         let mut handler = TestHandler;
-        let buffer = incoming_packet(compressed_debug_payload(200 * 1024));
-        let mut pkt: IncomingSshPacket = session.maybe_decompress(&buffer).unwrap();
+        let compressed = compressed_debug_payload(200 * 1024);
+        let mut decompressed = Vec::new();
+        let mut pkt = session
+            .maybe_decompress(incoming_packet(&compressed), &mut decompressed)
+            .unwrap();
 
         super::super::reply(&mut session, &mut handler, &mut pkt)
             .await
@@ -1710,11 +1692,12 @@ mod tests {
     #[test]
     fn oversized_compressed_debug_is_rejected_before_server_ignores_it() {
         let mut session = authenticated_session();
-        let buffer = incoming_packet(compressed_debug_payload(
-            crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN + 1024,
-        ));
+        let compressed =
+            compressed_debug_payload(crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN + 1024);
 
-        let err = session.maybe_decompress(&buffer).unwrap_err();
+        let err = session
+            .maybe_decompress(incoming_packet(&compressed), &mut Vec::new())
+            .unwrap_err();
         assert!(
             matches!(err, crate::Error::PacketSize(len) if len > crate::cipher::MAXIMUM_DECOMPRESSED_PACKET_LEN)
         );
@@ -1823,13 +1806,12 @@ mod tests {
         stream: tokio::io::DuplexStream,
     ) -> Option<u8> {
         let event_loop = tokio::spawn(session.run(SshRead::new(stream), TestHandler));
-        let mut buffer = SSHBuffer::new();
+        let mut reader = PacketReader::new(peer);
         let mut opening_key = cipher::clear::Key;
-        let packet = cipher::read(peer, &mut buffer, &mut opening_key);
+        let packet = reader.read(&mut opening_key);
         let result = tokio::time::timeout(Duration::from_secs(5), packet).await;
         event_loop.abort();
-        result.ok()?.unwrap();
-        buffer.buffer.get(5).copied()
+        result.ok()?.unwrap().first().copied()
     }
 
     #[tokio::test]
