@@ -336,12 +336,15 @@ impl State {
     }
 
     /// One transaction over a group. The first error that isn't one proposal's own undoes the whole group.
-    fn transaction(&mut self, group: Group) -> (Vec<Reply>, Result<(), CommitError>) {
+    fn transaction(&mut self, mut group: Group) -> (Vec<Reply>, Result<(), CommitError>) {
         let mut replies = Vec::with_capacity(group.proposals.len());
         if let Some(reason) = &self.fenced {
             let refuse = |(_, reply)| (reply, Err(CommitError::Fenced(reason.clone())));
-            replies.extend(group.proposals.into_iter().map(refuse));
-            return (replies, Ok(()));
+            replies.extend(std::mem::take(&mut group.proposals).into_iter().map(refuse));
+            // What was committed before is still put in its place, and a vault that closes waits for that.
+            if group.placed.is_empty() && group.views.is_empty() {
+                return (replies, Ok(()));
+            }
         }
         let first_index = self.tail.size();
         let outcome = (|| -> Result<(), CommitError> {
