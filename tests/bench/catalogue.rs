@@ -5,10 +5,7 @@
 //! small and without the limit, so that it can't rot. With `--cold` the disk is measured too, and nothing is limited.
 
 use comfy_table::{CellAlignment, Table, presets::UTF8_BORDERS_ONLY};
-use muniment::catalog::{
-    Catalogue, Writer,
-    search::{self, Filter},
-};
+use muniment::catalog::{Catalogue, Writer, search};
 use rusqlite::{Connection, params};
 use rustix::fs::{Advice, fadvise};
 use std::{
@@ -19,10 +16,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod searches;
+
+use searches::{KINDS, PAGE, measure, percentile, samples};
+
 /// What the 99th percentile of every kind of search must stay under (issue 2, item 7).
 const LIMIT: Duration = Duration::from_millis(10);
-/// Rows of one answer, as `muniment evidence list` asks for by default.
-const PAGE: usize = 50;
 /// Rounds of each kind of search.
 const ROUNDS: usize = 3;
 /// Rows of one transaction while generating.
@@ -34,7 +33,7 @@ const DOCTYPES: [&str; 20] = [
     "BOND", "AUTH", "CLOS", "CHNG", "TRUS", "CORP", "MISC",
 ];
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seeded, the same catalogue every time.
 struct Random(u64);
@@ -133,7 +132,8 @@ fn run() -> Result<bool> {
         options.queries
     );
 
-    let samples = samples(&catalogue, rows, options.queries)?;
+    let mut random = Random(7);
+    let samples = samples(&catalogue, (0..options.queries).map(|_| random.below(rows)))?;
     let mut table = Table::new();
     table
         .load_style(UTF8_BORDERS_ONLY)
@@ -175,217 +175,6 @@ fn run() -> Result<bool> {
     }
     Ok(fast || !options.limited || options.cold)
 }
-
-/// How long each search took, shortest first, and the rows found in all.
-fn measure(catalogue: &Catalogue, kind: Kind, samples: &[Sample]) -> Result<(Vec<Duration>, usize)> {
-    let mut times = Vec::with_capacity(samples.len());
-    let mut found = 0;
-    for sample in samples {
-        let began = Instant::now();
-        found += catalogue.read(|connection| kind(connection, sample))?;
-        times.push(began.elapsed());
-    }
-    times.sort_unstable();
-    Ok((times, found))
-}
-
-fn percentile(times: &[Duration], percent: usize) -> Duration {
-    times[(times.len() * percent / 100).min(times.len() - 1)]
-}
-
-/// One row of the catalogue to take parameters from.
-struct Sample {
-    receipt: u64,
-    id: String,
-    customer: String,
-    flow: String,
-    branch: String,
-    doctype: String,
-    date: i64,
-    sha256: [u8; 32],
-}
-
-fn samples(catalogue: &Catalogue, rows: u64, wanted: usize) -> Result<Vec<Sample>> {
-    let mut random = Random(7);
-    let mut samples = Vec::with_capacity(wanted);
-    for _ in 0..wanted {
-        let receipt = random.below(rows);
-        let sample = catalogue.read(|connection| {
-            let found = search::by_receipt(connection, receipt)?;
-            let sha256 = connection.query_row(
-                "SELECT sha256 FROM evidence WHERE leaf_index = ?1",
-                [receipt as i64],
-                |row| row.get(0),
-            )?;
-            Ok(found.map(|row| Sample {
-                receipt,
-                id: row.id,
-                customer: row.customer,
-                flow: row.flow,
-                branch: row.branch,
-                doctype: row.doctype,
-                date: row.date,
-                sha256,
-            }))
-        })?;
-        samples.push(sample.ok_or("a generated row is missing")?);
-    }
-    Ok(samples)
-}
-
-type Kind = fn(&Connection, &Sample) -> muniment::catalog::Result<usize>;
-
-fn page(connection: &Connection, filter: &Filter) -> muniment::catalog::Result<usize> {
-    Ok(search::search(connection, filter, PAGE)?.len())
-}
-
-/// A month from the sample's date on, as yyyymmdd: 100 is one month further.
-fn month(sample: &Sample) -> (Option<i64>, Option<i64>) {
-    (Some(sample.date), Some(sample.date + 100))
-}
-
-const KINDS: [(&str, Kind); 15] = [
-    ("everything, newest first", |c, _| page(c, &Filter::default())),
-    ("customer", |c, s| {
-        page(
-            c,
-            &Filter {
-                customer: Some(s.customer.clone()),
-                ..Filter::default()
-            },
-        )
-    }),
-    ("flow", |c, s| {
-        page(
-            c,
-            &Filter {
-                flow: Some(s.flow.clone()),
-                ..Filter::default()
-            },
-        )
-    }),
-    ("branch", |c, s| {
-        page(
-            c,
-            &Filter {
-                branch: Some(s.branch.clone()),
-                ..Filter::default()
-            },
-        )
-    }),
-    ("branch, month", |c, s| {
-        let (date_from, date_to) = month(s);
-        page(
-            c,
-            &Filter {
-                branch: Some(s.branch.clone()),
-                date_from,
-                date_to,
-                ..Filter::default()
-            },
-        )
-    }),
-    ("branch, type, month", |c, s| {
-        let (date_from, date_to) = month(s);
-        let (branch, doctype) = (Some(s.branch.clone()), Some(s.doctype.clone()));
-        page(
-            c,
-            &Filter {
-                branch,
-                doctype,
-                date_from,
-                date_to,
-                ..Filter::default()
-            },
-        )
-    }),
-    ("type, month", |c, s| {
-        let (date_from, date_to) = month(s);
-        page(
-            c,
-            &Filter {
-                doctype: Some(s.doctype.clone()),
-                date_from,
-                date_to,
-                ..Filter::default()
-            },
-        )
-    }),
-    ("one day", |c, s| {
-        page(
-            c,
-            &Filter {
-                date_from: Some(s.date),
-                date_to: Some(s.date),
-                ..Filter::default()
-            },
-        )
-    }),
-    ("customer, type", |c, s| {
-        let (customer, doctype) = (Some(s.customer.clone()), Some(s.doctype.clone()));
-        page(
-            c,
-            &Filter {
-                customer,
-                doctype,
-                ..Filter::default()
-            },
-        )
-    }),
-    ("customer, branch, month", |c, s| {
-        let (date_from, date_to) = month(s);
-        let (customer, branch) = (Some(s.customer.clone()), Some(s.branch.clone()));
-        page(
-            c,
-            &Filter {
-                customer,
-                branch,
-                date_from,
-                date_to,
-                ..Filter::default()
-            },
-        )
-    }),
-    ("state (none of it)", |c, _| {
-        page(
-            c,
-            &Filter {
-                state: Some("returned".to_owned()),
-                ..Filter::default()
-            },
-        )
-    }),
-    ("digest", |c, s| {
-        page(
-            c,
-            &Filter {
-                sha256: Some(s.sha256.into()),
-                ..Filter::default()
-            },
-        )
-    }),
-    ("evidence id", |c, s| Ok(search::versions(c, &s.id)?.len())),
-    ("branch, a later page", |c, s| {
-        let after = Some((s.date, s.receipt));
-        page(
-            c,
-            &Filter {
-                branch: Some(s.branch.clone()),
-                after,
-                ..Filter::default()
-            },
-        )
-    }),
-    ("everything, a later page", |c, s| {
-        page(
-            c,
-            &Filter {
-                after: Some((s.date, s.receipt)),
-                ..Filter::default()
-            },
-        )
-    }),
-];
 
 /// Fills a new catalogue. Secondary indices are made at the end from their own definitions, which is what makes ten
 /// million rows a matter of minutes.
