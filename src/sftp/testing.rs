@@ -277,7 +277,7 @@ impl WriteFile for MemoryWrite {
         if file.len() < offset + bytes.len() {
             file.resize(offset + bytes.len(), 0);
         }
-        file[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        file[offset..offset + bytes.len()].copy_from_slice(bytes);
         Ok(())
     }
 
