@@ -52,7 +52,7 @@ def a_look(options):
 
 def asked(options):
     """The same for what was asked for on the command line."""
-    cells = [Cell(client, cipher, options.size_mb or LARGE_MB, options.pairs or 5)
+    cells = [Cell(client, cipher, options.size_mb or LARGE_MB, options.pairs or 5, inspected=options.inspected)
              for client in options.client or ["sftp", "rclone"] for cipher in options.cipher or ["aes256-gcm", "chacha20"]]
     how = {"cells": cells}
     if options.pairs:
@@ -74,6 +74,7 @@ def main():
     parser.add_argument("--pairs", type=int, help="rounds that count")
     parser.add_argument("--store", action="append", help=f"where servers keep their files; {MEMORY} when not given")
     parser.add_argument("--external", action="store_true", help="OpenSSH with its sftp-server as a program, too")
+    parser.add_argument("--inspected", action="store_true", help="upload: as recordings by name, too")
     parser.add_argument("--deep", action="store_true", help="with the inspection in the background, as it ships")
     parser.add_argument("--size-mb", type=int, help="upload, download: the file; many: all files together; MiB")
     parser.add_argument("--client", action="append", choices=list(CLIENTS), help="upload, download")
