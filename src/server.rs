@@ -13,7 +13,7 @@ use crate::{
     },
     admin,
     blob::{BlobError, Disk, ImmutableSupport, Layout, LockError, Store, VaultLock},
-    catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
+    catalog::{Catalogue, CatalogueError, Writer, checkpointer::Checkpointer, doctypes, placements},
     config::Config,
     crypto::{Recipient, StagingKey, staging_key::StagingKeyError},
     custody::{
@@ -31,7 +31,7 @@ use crate::{
     },
     ingest::{
         Ingest, Rules, inbox::OpenPaths, locks::PathLocks, naming::Templates, structure::ContainerWalk,
-        upload::Tools,
+        upload::Tools, waiting::Waiting,
     },
     inspect::{
         deep::{DeepQueue, Parts as DeepParts, Signals},
@@ -171,6 +171,7 @@ pub struct VaultHandle {
     placer: Placer,
     deep: Option<DeepQueue>,
     finisher: Option<JoinHandle<()>>,
+    _checkpointer: Checkpointer,
     _lock: VaultLock,
 }
 
@@ -257,11 +258,11 @@ impl VaultHandle {
         } else {
             ImmutableSupport::Unsupported("switched off in the configuration".to_owned())
         };
+        let checkpointer = Checkpointer::start(&catalogue_path)?;
         let (placer_wake, placer_inbox) = channel();
-        let (sequencer, custody) = Sequencer::start(Parts {
+        let parts = Parts {
             writer,
             reopen: Box::new(move || Writer::open(&catalogue_path)),
-            publisher: Publisher::new(layout.log())?,
             signer,
             origin: config.vault.origin.clone(),
             zone: config.zone(),
@@ -269,7 +270,10 @@ impl VaultHandle {
             random: random.clone(),
             stopped_file: layout.log_stopped(),
             placer: placer_wake,
-        })?;
+            checkpointer: checkpointer.waker(),
+        };
+        let publisher = Publisher::new(layout.log())?;
+        let (sequencer, custody) = Sequencer::start(parts, publisher, catalogue.clone())?;
         let store = Store::new(layout.clone(), support.clone());
         let placer = Placer::start(
             catalogue.clone(),
@@ -306,6 +310,7 @@ impl VaultHandle {
             random: random.clone(),
             zone: config.zone(),
             locks: PathLocks::default(),
+            waiting: Waiting::default(),
         });
         let finisher = finish_late(ingest.clone(), late).map_err(VaultError::Thread)?;
         let keyring = match &config.retrieval {
@@ -315,7 +320,7 @@ impl VaultHandle {
         let log_dir = LogDir::new(layout.log());
         let room = Arc::new(ReadingRoom {
             contents: Contents::new(layout.clone(), catalogue.clone(), keyring.clone()),
-            log: LogView::new(catalogue.clone(), log_dir.clone(), verifier.clone()),
+            log: LogView::new(catalogue.clone(), log_dir.clone(), verifier.clone()).kept_by(custody.clone()),
             checks: Checks::default(),
             refusals: Refusals::new(custody.clone(), clock.clone(), random.clone()),
             reads: LiveReads::start(custody.clone(), clock.clone(), random.clone())
@@ -351,6 +356,7 @@ impl VaultHandle {
             placer,
             deep: None,
             finisher: Some(finisher),
+            _checkpointer: checkpointer,
             _lock: lock,
         };
         Ok((handle, support))
@@ -421,6 +427,7 @@ impl VaultHandle {
 
     /// Waits until every file that a commit promised is in its place, or the grace is over.
     pub fn settle_placements(&self) {
+        self.placer.hurry();
         let step = Duration::from_millis(20);
         let mut waited = Duration::ZERO;
         while waited < PLACEMENT_GRACE {

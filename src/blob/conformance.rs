@@ -8,7 +8,11 @@ use std::{
 
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
-use super::{BlobError, ImmutableSupport, Layout, Placed, StagedBody, Store, staging::temporary_for};
+use super::{
+    BlobError, ImmutableSupport, Layout, Placed, StagedBody, Store,
+    place::{Incoming, Source},
+    staging::temporary_for,
+};
 
 /// A vault that takes off the immutable flags before it goes, or its folder couldn't be removed.
 struct Vault {
@@ -50,6 +54,30 @@ fn each_store(check: impl Fn(&Vault)) {
         "switched off for this test".into(),
     ))));
     check(&vault(None));
+}
+
+/// Files one at a time.
+impl Store {
+    fn place_one(&self, destination: &Path, source: Source<'_>, immutable: bool) -> Result<Placed, BlobError> {
+        let incoming = Incoming {
+            destination,
+            source,
+            immutable,
+        };
+        self.place(&[incoming]).pop().unwrap()
+    }
+
+    fn place_content(&self, path: &Path, destination: &Path, size_bytes: u64) -> Result<Placed, BlobError> {
+        self.place_one(destination, Source::Staged { path, size_bytes }, true)
+    }
+
+    fn place_record(&self, destination: &Path, bytes: &[u8]) -> Result<Placed, BlobError> {
+        self.place_one(destination, Source::Bytes(bytes), true)
+    }
+
+    fn place_header(&self, destination: &Path, bytes: &[u8]) -> Result<Placed, BlobError> {
+        self.place_one(destination, Source::Bytes(bytes), false)
+    }
 }
 
 impl Vault {
@@ -195,6 +223,40 @@ fn a_record_is_placed_again_after_a_crash_at_any_step() {
             Placed::Before
         );
         vault.assert_protected(&record, true);
+    });
+}
+
+#[test]
+fn one_that_fails_keeps_none_of_the_others_out() {
+    each_store(|vault| {
+        let (staged, place) = (vault.stage("A1", b"evidence"), vault.content());
+        let record = vault.layout.record("000100012345", "E1", 1).unwrap();
+        let (taken, kept) = (vault.layout.registry_record("R1").unwrap(), vault.layout.kept_record("A1").unwrap());
+        fs::write(&taken, b"something else").unwrap();
+        let of = |destination, source| Incoming {
+            destination,
+            source,
+            immutable: true,
+        };
+        let size_bytes = 8;
+        let mut results = vault.store.place(&[
+            of(&taken, Source::Bytes(b"first")),
+            of(&place, Source::Staged { path: &staged, size_bytes }),
+            of(&kept, Source::Staged { path: &record, size_bytes }),
+            of(&record, Source::Bytes(b"record")),
+        ]);
+        assert_eq!(results.pop().unwrap().unwrap(), Placed::Now);
+        let missing = results.pop().unwrap();
+        assert!(matches!(missing, Err(BlobError::Missing { .. })), "{missing:?}");
+        assert_eq!(results.pop().unwrap().unwrap(), Placed::Now);
+        let refused = results.pop().unwrap();
+        assert!(matches!(refused, Err(BlobError::AlreadyDifferent { .. })), "{refused:?}");
+        assert_eq!(fs::read(&place).unwrap(), b"evidence");
+        assert_eq!(fs::read(&record).unwrap(), b"record");
+        assert_eq!(fs::read(&taken).unwrap(), b"something else");
+        assert!(!kept.exists());
+        vault.assert_protected(&record, true);
+        release(&taken);
     });
 }
 

@@ -1,9 +1,11 @@
 //! Placement: what enters `objects`, `kept`, `registry` or `headers` enters once.
 //!
-//! It must never decide what is placed or remember what was; the catalogue does, and replays after a crash.
+//! Files go in batches, because what costs is to make each durable by itself: all are written beside their places, then
+//! synced together, then given their names, then synced again. It must never decide what is placed or remember what was;
+//! the catalogue does, and replays after a crash.
 //!
-//! Invariant: an existing file is never written to, replaced or renamed. Each call either puts its bytes where nothing
-//! was, or finds the same there (a replay), or fails and changes nothing.
+//! Invariants: an existing file is never written to, replaced or renamed. Each file either comes where nothing was, or is
+//! found there the same (a replay), or fails and changes nothing. Under its name it is whole and durable, whenever a crash comes.
 
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
@@ -12,7 +14,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use rustix::fs::{CWD, IFlags, RenameFlags, ioctl_getflags, ioctl_setflags, renameat_with};
+use rustix::fs::{CWD, IFlags, RenameFlags, ioctl_getflags, ioctl_setflags, renameat_with, syncfs};
 
 use super::{BlobError, Layout, staging::temporary_for};
 
@@ -64,6 +66,40 @@ impl ImmutableSupport {
     }
 }
 
+/// A file that is to be placed.
+#[derive(Clone, Copy, Debug)]
+pub struct Incoming<'a> {
+    /// Where it goes.
+    pub destination: &'a Path,
+    /// Where it comes from.
+    pub source: Source<'a>,
+    /// Whether it gets the immutable flag where that is possible: everything but headers, the only part that may be erased
+    /// one day.
+    pub immutable: bool,
+}
+
+/// Where a file comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum Source<'a> {
+    /// A staged body, which must be synced, is moved.
+    Staged {
+        /// Where it lies.
+        path: &'a Path,
+        /// Its size in bytes.
+        size_bytes: u64,
+    },
+    /// These bytes are written.
+    Bytes(&'a [u8]),
+}
+
+/// How far a file is.
+enum Step {
+    /// It lies here, whole, and lacks its name.
+    Ready(PathBuf),
+    /// It is in its place.
+    Done(Placed),
+}
+
 /// What a placement found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placed {
@@ -91,81 +127,107 @@ impl Store {
         &self.immutable
     }
 
-    /// Moves a staged body of `size_bytes` bytes, which must be synced, to its place.
+    /// Puts files in their places. What is said of each is durable when this returns.
     ///
-    /// A crash leaves it in staging, or in place without flag and durable name; the replay finishes either.
-    pub fn place_content(
-        &self,
-        staged: &Path,
-        destination: &Path,
-        size_bytes: u64,
-    ) -> Result<Placed, BlobError> {
-        let file = match File::open(staged) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = File::open(destination).map_err(|error| self.failed(destination, error))?;
-                self.check_size(&file, destination, size_bytes)?;
-                self.protect(&file, destination, true)?;
-                self.sync_folder_of(destination)?;
-                return Ok(Placed::Before);
-            }
-            Err(error) => return Err(self.failed(staged, error)),
-        };
-        self.check_size(&file, staged, size_bytes)?;
-        // Read-only before it gets its name: no moment with a writable file among the placed ones.
-        self.protect(&file, staged, false)?;
-        let created = self.create_folder_of(destination)?;
-        renameat_with(CWD, staged, CWD, destination, RenameFlags::NOREPLACE)
-            .map_err(|error| self.failed(destination, error.into()))?;
-        self.protect(&file, destination, true)?;
-        self.sync_folders(destination, &created)?;
-        Ok(Placed::Now)
-    }
-
-    /// Places a record or another sealed text, immutable where possible.
-    pub fn place_record(&self, destination: &Path, sealed: &[u8]) -> Result<Placed, BlobError> {
-        self.place_bytes(destination, sealed, true)
-    }
-
-    /// Places a header, the only part that may be erased one day: read-only but never immutable.
-    pub fn place_header(&self, destination: &Path, header: &[u8]) -> Result<Placed, BlobError> {
-        self.place_bytes(destination, header, false)
-    }
-
-    /// A crash leaves a temporary beside the place, which the replay overwrites, or the file in its place, whole.
-    fn place_bytes(&self, destination: &Path, bytes: &[u8], immutable: bool) -> Result<Placed, BlobError> {
-        if let Some(file) = self.open_same(destination, bytes)? {
-            self.protect(&file, destination, immutable)?;
-            self.sync_folder_of(destination)?;
-            return Ok(Placed::Before);
+    /// A crash leaves files in staging, temporaries beside their places, which the replay overwrites, or files in their
+    /// places, perhaps without their flag; the replay finishes any of it.
+    pub fn place(&self, files: &[Incoming<'_>]) -> Vec<Result<Placed, BlobError>> {
+        let mut steps: Vec<Result<Step, BlobError>> = files.iter().map(|file| self.prepare(file)).collect();
+        let is_ready = |step: &Result<Step, BlobError>| matches!(step, Ok(Step::Ready(_)));
+        if steps.iter().any(is_ready) {
+            self.sync(&mut steps);
         }
-        let created = self.create_folder_of(destination)?;
-        let temporary = temporary_for(destination);
-        let place = || {
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        for (step, file) in steps.iter_mut().zip(files) {
+            if let Ok(Step::Ready(from)) = step {
+                let named = self.name(from, file);
+                *step = named.map(|()| Step::Done(Placed::Now));
             }
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(PLACED_MODE)
-                .open(&temporary)?;
-            file.write_all(bytes)?;
-            // The process's umask may have taken bits away.
-            file.set_permissions(fs::Permissions::from_mode(PLACED_MODE))?;
-            file.sync_all()?;
-            renameat_with(CWD, &temporary, CWD, destination, RenameFlags::NOREPLACE)?;
-            Ok(file)
+        }
+        if steps.iter().any(Result::is_ok) {
+            self.sync(&mut steps);
+        }
+        let placed = |step| match step {
+            Step::Done(placed) => placed,
+            // Every one that was ready has its name.
+            Step::Ready(_) => Placed::Now,
         };
-        let file = place().map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            self.failed(destination, error)
+        steps.into_iter().map(|step| step.map(placed)).collect()
+    }
+
+    /// One file, up to the point where it only lacks its name.
+    fn prepare(&self, incoming: &Incoming<'_>) -> Result<Step, BlobError> {
+        let destination = incoming.destination;
+        match incoming.source {
+            Source::Staged { path, size_bytes } => {
+                let file = match File::open(path) {
+                    Ok(file) => file,
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        let file =
+                            File::open(destination).map_err(|error| self.failed(destination, error))?;
+                        self.check_size(&file, destination, size_bytes)?;
+                        self.protect(&file, destination, true)?;
+                        return Ok(Step::Done(Placed::Before));
+                    }
+                    Err(error) => return Err(self.failed(path, error)),
+                };
+                self.check_size(&file, path, size_bytes)?;
+                // Read-only before it gets its name: no moment with a writable file among the placed ones.
+                self.protect(&file, path, false)?;
+                self.create_folder_of(destination)?;
+                Ok(Step::Ready(path.to_owned()))
+            }
+            Source::Bytes(bytes) => {
+                if let Some(file) = self.open_same(destination, bytes)? {
+                    self.protect(&file, destination, incoming.immutable)?;
+                    return Ok(Step::Done(Placed::Before));
+                }
+                let temporary = temporary_for(destination);
+                match write_new(&temporary, bytes) {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.create_folder_of(destination)?;
+                        write_new(&temporary, bytes)
+                    }
+                    // What a crash left there.
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                        fs::remove_file(&temporary).and_then(|()| write_new(&temporary, bytes))
+                    }
+                    written => written,
+                }
+                .map_err(|error| {
+                    let _ = fs::remove_file(&temporary);
+                    self.failed(destination, error)
+                })?;
+                Ok(Step::Ready(temporary))
+            }
+        }
+    }
+
+    /// Gives a file its name, where nothing is yet.
+    fn name(&self, from: &Path, incoming: &Incoming<'_>) -> Result<(), BlobError> {
+        let destination = incoming.destination;
+        renameat_with(CWD, from, CWD, destination, RenameFlags::NOREPLACE).map_err(|error| {
+            if matches!(incoming.source, Source::Bytes(_)) {
+                let _ = fs::remove_file(from);
+            }
+            self.failed(destination, error.into())
         })?;
-        self.protect(&file, destination, immutable)?;
-        self.sync_folders(destination, &created)?;
-        Ok(Placed::Now)
+        let file = File::open(destination).map_err(|error| self.failed(destination, error))?;
+        self.protect(&file, destination, incoming.immutable)
+    }
+
+    /// Makes everything that was done on the vault's file system so far durable. If it fails, nothing is said to be placed.
+    fn sync(&self, steps: &mut [Result<Step, BlobError>]) {
+        let root = self.layout.root();
+        let synced = File::open(root).and_then(|folder| Ok(syncfs(&folder)?));
+        if let Err(error) = synced {
+            for step in steps.iter_mut().filter(|step| step.is_ok()) {
+                let again = error.raw_os_error().map_or_else(
+                    || io::Error::from(error.kind()),
+                    io::Error::from_raw_os_error,
+                );
+                *step = Err(self.failed(root, again));
+            }
+        }
     }
 
     /// The file at `path` if it holds exactly `bytes`; nothing if there is none; an error if it holds anything else.
@@ -203,7 +265,7 @@ impl Store {
     /// Takes write permission away and, if asked and possible, makes the file immutable. Does nothing twice, because an
     /// immutable file refuses even the permissions it has.
     ///
-    /// The folder's sync that follows makes both durable: journals commit in order.
+    /// The sync that follows makes both durable.
     fn protect(&self, file: &File, path: &Path, immutable: bool) -> Result<(), BlobError> {
         let failed = |error| self.failed(path, error);
         if file.metadata().map_err(failed)?.permissions().mode() & 0o7777 != PLACED_MODE {
@@ -219,40 +281,51 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the folders above `path` and tells which ones are new, deepest first.
-    fn create_folder_of(&self, path: &Path) -> Result<Vec<PathBuf>, BlobError> {
+    /// Makes the folders above `path`.
+    fn create_folder_of(&self, path: &Path) -> Result<(), BlobError> {
         let above = path
             .ancestors()
             .skip(1)
             .take_while(|folder| *folder != self.layout.root());
-        let missing: Vec<PathBuf> = above
-            .take_while(|folder| !folder.is_dir())
-            .map(Path::to_owned)
-            .collect();
-        for folder in missing.iter().rev() {
-            match DirBuilder::new().mode(0o755).create(folder) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                    return Err(self.failed(folder, error));
-                }
-                _ => {}
+        let mut missing = Vec::new();
+        for folder in above {
+            match make_folder(folder) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => missing.push(folder),
+                Err(error) => return Err(self.failed(folder, error)),
             }
         }
-        Ok(missing)
-    }
-
-    /// Makes the name at `path` durable, and the names of the folders that were made for it.
-    fn sync_folders(&self, path: &Path, created: &[PathBuf]) -> Result<(), BlobError> {
-        self.sync_folder_of(path)?;
-        created.iter().try_for_each(|folder| self.sync_folder_of(folder))
-    }
-
-    fn sync_folder_of(&self, path: &Path) -> Result<(), BlobError> {
-        let folder = path.parent().unwrap_or(path);
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| self.failed(folder, error))
+        missing
+            .into_iter()
+            .rev()
+            .try_for_each(|folder| make_folder(folder).map_err(|error| self.failed(folder, error)))
     }
 
     fn failed(&self, path: &Path, error: io::Error) -> BlobError {
         BlobError::new(self.layout.label(path), error)
+    }
+}
+
+/// Writes a file that isn't there yet, for nobody to write to.
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(PLACED_MODE)
+        .open(path)?;
+    file.write_all(bytes)?;
+    // The process's umask may have taken bits away.
+    if file.metadata()?.permissions().mode() & 0o7777 != PLACED_MODE {
+        file.set_permissions(fs::Permissions::from_mode(PLACED_MODE))?;
+    }
+    Ok(())
+}
+
+/// Makes a folder unless it is there.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o755).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }

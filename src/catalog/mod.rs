@@ -1,13 +1,14 @@
 //! The catalogue: an index over what the log and the records say, in one SQLite file.
 //!
 //! Two kinds of connection: one [`Writer`], owned by the sequencer's thread, and a pool of read-only ones for everybody
-//! else. It must never know SFTP, encryption or where objects live.
+//! else; beside them the [`checkpointer`]'s, which moves pages and changes nothing. It must never know SFTP, encryption or where objects live.
 //!
 //! Invariant: [`project::apply`] is the only function that changes what the catalogue says about the world, and it takes
 //! the custody event that records the change. The other writers here keep the log's right edge and the placement queue.
 
 pub mod access;
 pub mod accessions;
+pub mod checkpointer;
 pub mod covered;
 pub mod credentials;
 pub mod doctypes;
@@ -41,8 +42,10 @@ const BROUGHT_TO_4: [&str; 2] = [
     "DROP INDEX accession_inbox; DROP INDEX accession_waiting_person;",
     include_str!("totals.sql"),
 ];
-/// Read connections kept open between uses.
-const IDLE_READERS: usize = 4;
+/// Read connections kept open between uses. Opening one costs more than most of what is asked of it.
+const IDLE_READERS: usize = 8;
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 128;
 /// How long a connection waits for another one's lock before it says so.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -111,9 +114,9 @@ impl Catalogue {
             Some(connection) => connection,
             None => open_reader(&self.path)?,
         };
-        let transaction = connection.unchecked_transaction()?;
-        let result = reading(&transaction);
-        drop(transaction);
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = reading(&connection);
+        connection.prepare_cached("COMMIT")?.execute([])?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < IDLE_READERS {
             idle.push(connection);
@@ -134,6 +137,7 @@ fn open_reader(path: &Path) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     check_schema(&connection)?;
     Ok(connection)
 }
@@ -214,13 +218,15 @@ impl Writer {
 
 /// WAL with FULL: a signed checkpoint must not leave the building before its commit is on the disk.
 /// `secure_delete`: what a destruction removes from the index is overwritten, not only unlinked.
+/// `wal_autocheckpoint`: in pages; before that many the checkpointer has done nearly all of the work.
 fn configure_writer(connection: &Connection) -> Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
+         PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; \
+         PRAGMA wal_autocheckpoint = 8192;",
     )?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(())
 }
 

@@ -1,8 +1,10 @@
 //! The custody log as readers see it: leaves, the published size, and proofs of place.
 //!
-//! It changes nothing and signs nothing. Invariant: what isn't published can't be seen here as if it were: a reader is
-//! never shown a proof against a checkpoint that nobody else can fetch.
+//! It changes nothing and signs nothing; in a server it has the publisher catch up before it looks, so that whoever was told
+//! of a commit finds it. Invariant: what isn't published can't be seen here as if it were: a reader is never shown a proof
+//! against a checkpoint that nobody else can fetch.
 
+use super::sequencer::Custody;
 use crate::{
     catalog::{Catalogue, CatalogueError, log_edge},
     tlog::{
@@ -59,6 +61,8 @@ pub struct LogView {
     catalogue: Catalogue,
     dir: LogDir,
     verifier: VerifierKey,
+    /// Who publishes, in the process that does.
+    custody: Option<Custody>,
     /// The full bundle read last: a day's receipts lie side by side.
     bundle: Arc<Mutex<Option<Bundle>>>,
 }
@@ -75,8 +79,25 @@ impl LogView {
             catalogue,
             dir,
             verifier,
+            custody: None,
             bundle: Arc::default(),
         }
+    }
+
+    /// The same in the process that writes the log.
+    pub fn kept_by(self, custody: Custody) -> Self {
+        LogView {
+            custody: Some(custody),
+            ..self
+        }
+    }
+
+    /// The checkpoint on disk once everything that was committed before is published.
+    fn published(&self) -> Result<Option<Vec<u8>>, LogViewError> {
+        if let Some(custody) = &self.custody {
+            custody.catch_up();
+        }
+        Ok(self.dir.checkpoint()?)
     }
 
     /// The catalogue beside it.
@@ -99,7 +120,7 @@ impl LogView {
     /// # Errors
     /// When it can't be read or isn't a checkpoint.
     pub fn published_size(&self) -> Result<u64, LogViewError> {
-        let Some(bytes): Option<Vec<u8>> = self.dir.checkpoint()? else {
+        let Some(bytes) = self.published()? else {
             return Ok(0);
         };
         Ok(Checkpoint::parse(Note::parse(&bytes)?.text())?.size)
@@ -110,7 +131,7 @@ impl LogView {
     /// # Errors
     /// When it can't be read or isn't a checkpoint.
     pub fn head(&self) -> Result<Option<Note>, LogViewError> {
-        let Some(bytes) = self.dir.checkpoint()? else {
+        let Some(bytes) = self.published()? else {
             return Ok(None);
         };
         self.cosigned(Note::parse(&bytes)?).map(Some)

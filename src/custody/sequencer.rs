@@ -2,19 +2,21 @@
 //!
 //! The transaction is the commit point. It holds the leaves, the rows they imply, the files promised (placements) and the
 //! signed checkpoint. A crash before it leaves nothing but bytes in staging; after it everything that isn't on disk yet
-//! (tiles, checkpoint, files in their places) is made again from the catalogue by the same functions at start-up.
+//! (tiles, checkpoint, files in their places) is made from the catalogue by the same functions, whether it comes after the
+//! commit or at the next start. Nobody waits for that but who asks to see it.
 //!
 //! Invariants: the checkpoint is signed only for a tree that extends every one seen before (the fence); a refused
 //! proposal leaves no trace; a reply is sent only after the commit.
 
 use super::{
-    edge::Publisher,
+    edge::{Publication, Published, Publisher},
     fence::{self, FenceError},
 };
 use crate::{
     catalog::{
-        CatalogueError, Writer,
+        Catalogue, CatalogueError, Writer,
         accessions::{self, View},
+        checkpointer::Waker,
         log_edge,
         placements::{self, Placement, Source, StoredFile},
         project,
@@ -106,8 +108,10 @@ enum Message {
         decide: Decide,
         reply: SyncSender<Result<Committed, CommitError>>,
     },
-    Placed(Vec<i64>),
+    Placed(Vec<i64>, SyncSender<()>),
     View(View, SyncSender<()>),
+    /// Full tiles below this many leaves are durable.
+    Durable(u64),
     Fence(String),
     Stop,
 }
@@ -116,6 +120,7 @@ enum Message {
 #[derive(Clone)]
 pub struct Custody {
     messages: SyncSender<Message>,
+    published: Published,
 }
 
 impl Custody {
@@ -137,10 +142,23 @@ impl Custody {
         answer.recv().map_err(|_| CommitError::Stopped)?
     }
 
-    /// Forgets placements that are durable in their places.
-    pub fn placed(&self, ids: Vec<i64>) {
-        // A stopped sequencer keeps the rows: the placements are found done at the next start.
-        let _ = self.messages.send(Message::Placed(ids));
+    /// Forgets placements that are durable in their places; the catalogue has forgotten them when this returns.
+    ///
+    /// # Errors
+    /// When it couldn't. The rows stay, and the placements are found done another time.
+    pub fn placed(&self, ids: Vec<i64>) -> Result<(), CommitError> {
+        let (reply, committed) = sync_channel(1);
+        self.messages
+            .send(Message::Placed(ids, reply))
+            .map_err(|_| CommitError::Stopped)?;
+        committed
+            .recv()
+            .map_err(|_| storage("what is placed couldn't be taken off the list"))
+    }
+
+    /// Waits until everything that was committed before is in the log's files, for somebody who is about to read them.
+    pub fn catch_up(&self) {
+        self.published.catch_up();
     }
 
     /// Changes what an inbox shows of a settled upload; it shows when this returns.
@@ -165,8 +183,6 @@ pub struct Parts {
     pub writer: Writer,
     /// Opens that connection again after a failed commit.
     pub reopen: Box<dyn Fn() -> Result<Writer, CatalogueError> + Send>,
-    /// Writes tiles and checkpoints.
-    pub publisher: Publisher,
     /// Signs checkpoints.
     pub signer: SignerKey,
     /// The log's origin line.
@@ -179,58 +195,77 @@ pub struct Parts {
     pub random: Arc<dyn SecureRandom + Send + Sync>,
     /// Where the reason is kept when the log has to be stopped.
     pub stopped_file: PathBuf,
-    /// Told after a commit that promised files.
-    pub placer: Sender<()>,
+    /// Told after a commit how many files it promised.
+    pub placer: Sender<usize>,
+    /// Told after every commit.
+    pub checkpointer: Waker,
 }
 
-/// The sequencer's thread; stopping it finishes what is queued.
+/// The sequencer's thread, and the publisher's; stopping them finishes what is queued.
 pub struct Sequencer {
     messages: SyncSender<Message>,
     thread: Option<JoinHandle<()>>,
+    publication: Publication,
 }
 
 impl Sequencer {
-    /// Reads the log's edge, checks the fence, publishes what a crash left unpublished, and starts the thread.
+    /// Reads the log's edge, checks the fence, publishes what a crash left unpublished, and starts the threads. The publisher
+    /// reads from `catalogue`.
     ///
     /// # Errors
     /// When the edge doesn't agree with its checkpoint, or something published is ahead of the catalogue.
-    pub fn start(parts: Parts) -> Result<(Sequencer, Custody), FenceError> {
+    pub fn start(
+        parts: Parts,
+        mut publisher: Publisher,
+        catalogue: Catalogue,
+    ) -> Result<(Sequencer, Custody), FenceError> {
         let tail = fence::check(
             &parts.writer.connection,
-            parts.publisher.log_dir(),
+            publisher.log_dir(),
             parts.signer.verifier(),
             &parts.stopped_file,
         )?;
+        let reach = publisher
+            .publish(&parts.writer.connection)
+            .map_err(|error| FenceError::Publish(error.to_string()))?;
+        let (messages, inbox) = sync_channel(QUEUE_LIMIT);
+        let prunes = messages.clone();
+        // A sequencer that has ended prunes at the next start.
+        let durable = move |size| drop(prunes.send(Message::Durable(size)));
+        reach.prunable().into_iter().for_each(&durable);
+        let publication =
+            Publication::start(publisher, catalogue, tail.size(), durable).map_err(FenceError::Io)?;
         let mut state = State {
             tail,
             parts,
+            published: publication.published(),
             fenced: None,
+            promised: 0,
             broken: None,
         };
-        state.publish_all()?;
-        let (messages, inbox) = sync_channel(QUEUE_LIMIT);
         let custody = Custody {
             messages: messages.clone(),
+            published: publication.published(),
         };
         let thread = std::thread::Builder::new()
             .name("sequencer".to_owned())
             .spawn(move || state.run(&inbox))
             .map_err(FenceError::Io)?;
-        Ok((
-            Sequencer {
-                messages,
-                thread: Some(thread),
-            },
-            custody,
-        ))
+        let sequencer = Sequencer {
+            messages,
+            thread: Some(thread),
+            publication,
+        };
+        Ok((sequencer, custody))
     }
 
-    /// Finishes what is queued and ends the thread.
+    /// Finishes what is queued, publishes it, and ends the threads.
     pub fn stop(&mut self) {
         let _ = self.messages.send(Message::Stop);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+        self.publication.stop();
     }
 }
 
@@ -243,7 +278,10 @@ impl Drop for Sequencer {
 struct State {
     tail: TreeTail,
     parts: Parts,
+    published: Published,
     fenced: Option<String>,
+    /// Files that the transaction at hand promises.
+    promised: usize,
     /// Why the transaction at hand may not be committed.
     broken: Option<CommitError>,
 }
@@ -257,8 +295,9 @@ type Reply = (
 #[derive(Default)]
 struct Group {
     proposals: Vec<(Decide, SyncSender<Result<Committed, CommitError>>)>,
-    placed: Vec<i64>,
+    placed: Vec<(Vec<i64>, SyncSender<()>)>,
     views: Vec<(View, SyncSender<()>)>,
+    durable: Option<u64>,
     fence: Option<String>,
     stop: bool,
 }
@@ -267,8 +306,9 @@ impl Group {
     fn add(&mut self, message: Message) {
         match message {
             Message::Propose { decide, reply } => self.proposals.push((decide, reply)),
-            Message::Placed(ids) => self.placed.extend(ids),
+            Message::Placed(ids, reply) => self.placed.push((ids, reply)),
             Message::View(change, done) => self.views.push((change, done)),
+            Message::Durable(size) => self.durable = Some(size),
             Message::Fence(reason) => self.fence = Some(reason),
             Message::Stop => self.stop = true,
         }
@@ -304,20 +344,24 @@ impl State {
             self.fenced.get_or_insert(reason);
         }
         let before = self.tail.clone();
-        let (mut replies, outcome) = self.transaction(group);
+        self.promised = 0;
+        let (mut replies, outcome) = self.transaction(&mut group);
         match outcome {
             Ok(()) => {
-                let grew = self.tail.size() > before.size();
-                // Published first, so that whoever is told of a commit finds its receipt. If that fails the commit still
-                // stands, and the next group or the next start publishes it.
-                let published = grew.then(|| self.publish());
+                let size = self.tail.size();
+                // First, so that whoever is told of a commit and looks finds it in the log.
+                if size > before.size() {
+                    self.published.committed(size);
+                }
                 for (reply, result) in replies {
                     let _ = reply.send(result);
                 }
-                let Some(published) = published else { return };
-                let _ = self.parts.placer.send(());
-                if let Err(error) = published.and_then(|()| self.prune()) {
-                    tracing::error!(%error, "the log's tiles couldn't be written; they follow with the next commit");
+                self.parts.checkpointer.wake();
+                for (_, reply) in &group.placed {
+                    let _ = reply.send(());
+                }
+                if self.promised > 0 {
+                    let _ = self.parts.placer.send(self.promised);
                 }
             }
             Err(error) => {
@@ -336,41 +380,40 @@ impl State {
     }
 
     /// One transaction over a group. The first error that isn't one proposal's own undoes the whole group.
-    fn transaction(&mut self, group: Group) -> (Vec<Reply>, Result<(), CommitError>) {
-        let mut replies = Vec::with_capacity(group.proposals.len());
-        if let Some(reason) = &self.fenced {
-            let refuse = |(_, reply)| (reply, Err(CommitError::Fenced(reason.clone())));
-            replies.extend(group.proposals.into_iter().map(refuse));
-            return (replies, Ok(()));
-        }
+    fn transaction(&mut self, group: &mut Group) -> (Vec<Reply>, Result<(), CommitError>) {
         let first_index = self.tail.size();
-        let outcome = (|| -> Result<(), CommitError> {
-            self.parts
-                .writer
-                .connection
-                .execute_batch("BEGIN IMMEDIATE")
-                .map_err(storage)?;
-            placements::finish(&self.parts.writer.connection, &group.placed).map_err(storage)?;
-            for (change, _) in &group.views {
-                accessions::view(&self.parts.writer.connection, change).map_err(storage)?;
-            }
-            Ok(())
-        })();
-        if let Err(error) = outcome {
-            replies.extend(
-                group
-                    .proposals
-                    .into_iter()
-                    .map(|(_, reply)| (reply, Err(error.clone()))),
-            );
-            return (replies, Err(error));
-        }
-        for (decide, reply) in group.proposals {
-            let result = self.savepoint(decide);
+        let begun = self.begin(group);
+        let refused = match (&self.fenced, &begun) {
+            (Some(reason), _) => Some(CommitError::Fenced(reason.clone())),
+            (None, Err(error)) => Some(error.clone()),
+            (None, Ok(())) => None,
+        };
+        let mut replies = Vec::with_capacity(group.proposals.len());
+        for (decide, reply) in group.proposals.drain(..) {
+            let result = match &refused {
+                Some(refused) => Err(refused.clone()),
+                None => self.savepoint(decide),
+            };
             replies.push((reply, result));
         }
-        let outcome = self.finish_transaction(first_index);
+        let outcome = begun.and_then(|()| self.finish_transaction(first_index));
         (replies, outcome)
+    }
+
+    /// Begins the transaction with what is no event: a stopped log still keeps its house.
+    fn begin(&self, group: &Group) -> Result<(), CommitError> {
+        let connection = &self.parts.writer.connection;
+        execute(connection, "BEGIN IMMEDIATE")?;
+        for (ids, _) in &group.placed {
+            placements::finish(connection, ids).map_err(storage)?;
+        }
+        for (change, _) in &group.views {
+            accessions::view(connection, change).map_err(storage)?;
+        }
+        if let Some(size) = group.durable {
+            log_edge::prune(connection, size).map_err(storage)?;
+        }
+        Ok(())
     }
 
     fn finish_transaction(&mut self, first_index: u64) -> Result<(), CommitError> {
@@ -390,27 +433,20 @@ impl State {
             log_edge::insert_checkpoint(connection, size, &note.to_string()).map_err(storage)?;
             project::close_batch(connection, first_index, size).map_err(storage)?;
         }
-        connection.execute_batch("COMMIT").map_err(storage)
+        execute(connection, "COMMIT")
     }
 
     /// One proposal inside a savepoint, so that its refusal leaves no trace in the group.
     fn savepoint(&mut self, decide: Decide) -> Result<Committed, CommitError> {
-        self.parts
-            .writer
-            .connection
-            .execute_batch("SAVEPOINT proposal")
-            .map_err(storage)?;
+        execute(&self.parts.writer.connection, "SAVEPOINT proposal")?;
         let result = self.propose(decide);
-        let end = if result.is_ok() {
-            "RELEASE proposal"
-        } else {
-            "ROLLBACK TO proposal; RELEASE proposal"
-        };
-        self.parts.writer.connection.execute_batch(end).map_err(storage)?;
-        let (committed, hash, bytes) = result?;
-        self.parts.publisher.remember(committed.index, bytes);
-        let mut kept = Ok(());
         let connection = &self.parts.writer.connection;
+        if result.is_err() {
+            execute(connection, "ROLLBACK TO proposal")?;
+        }
+        execute(connection, "RELEASE proposal")?;
+        let (committed, hash) = result?;
+        let mut kept = Ok(());
         self.tail.append(hash, |level, position, hash| {
             if kept.is_ok() {
                 kept = log_edge::insert_hash(connection, level, position, &hash);
@@ -423,7 +459,7 @@ impl State {
         Ok(committed)
     }
 
-    fn propose(&self, decide: Decide) -> Result<(Committed, Hash, Vec<u8>), CommitError> {
+    fn propose(&mut self, decide: Decide) -> Result<(Committed, Hash), CommitError> {
         let parts = &self.parts;
         let connection = &parts.writer.connection;
         let index = self.tail.size();
@@ -453,7 +489,9 @@ impl State {
                 .map(serde_json::to_vec)
                 .transpose()
                 .map_err(storage)?;
-            for placement in place(&json.unwrap_or_default())? {
+            let files = place(&json.unwrap_or_default())?;
+            self.promised += files.len();
+            for placement in files {
                 placements::enqueue(connection, index, &placement).map_err(storage)?;
                 if let Source::Bytes(bytes) = &placement.source {
                     let stored = StoredFile {
@@ -466,14 +504,13 @@ impl State {
                 }
             }
         }
-        Ok((Committed { index, leaf }, hash, bytes))
+        Ok((Committed { index, leaf }, hash))
     }
 
     /// After a failed commit the connection's view can't be trusted: it is opened again, and the edge is what is there.
     fn recover(&mut self, before: TreeTail) {
         let _ = self.parts.writer.connection.execute_batch("ROLLBACK");
         self.tail = before;
-        self.parts.publisher.forget_recent();
         let reread = (self.parts.reopen)()
             .map_err(|error| error.to_string())
             .and_then(|writer| {
@@ -491,41 +528,12 @@ impl State {
             ),
         }
     }
+}
 
-    fn publish_all(&mut self) -> Result<(), FenceError> {
-        self.publish()
-            .and_then(|()| self.prune())
-            .map_err(|error| FenceError::Publish(error.to_string()))
-    }
-
-    /// Tiles, then the checkpoint. Full tiles are durable when this returns.
-    fn publish(&mut self) -> Result<(), CommitError> {
-        let connection = &self.parts.writer.connection;
-        let Some((_, note)) = log_edge::latest_checkpoint(connection).map_err(storage)? else {
-            return Ok(());
-        };
-        let durable = log_edge::published_size(connection).map_err(storage)?;
-        self.parts
-            .publisher
-            .publish(connection, &self.tail, durable, &note)
-            .map_err(storage)?;
-        Ok(())
-    }
-
-    /// Lets go of what durable full tiles hold. Only after a publication that succeeded.
-    fn prune(&mut self) -> Result<(), CommitError> {
-        let connection = &self.parts.writer.connection;
-        let size = self.tail.size();
-        let durable = log_edge::published_size(connection).map_err(storage)?;
-        if size / 256 == durable / 256 {
-            return Ok(());
-        }
-        connection.execute_batch("BEGIN IMMEDIATE").map_err(storage)?;
-        let pruned = log_edge::prune(connection, size).map_err(storage);
-        let end = if pruned.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        connection.execute_batch(end).map_err(storage)?;
-        pruned
-    }
+/// Runs a statement that is needed again and again and gives nothing back.
+fn execute(connection: &Connection, statement: &str) -> Result<(), CommitError> {
+    let run = || connection.prepare_cached(statement)?.execute([]);
+    run().map(drop).map_err(storage)
 }
 
 fn storage(error: impl std::fmt::Display) -> CommitError {

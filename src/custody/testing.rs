@@ -17,7 +17,7 @@ use crate::{
         testing::{asked, who},
     },
     blob::layout::Layout,
-    catalog::{Catalogue, Writer, people, receipts::ReceiptRow, search},
+    catalog::{Catalogue, Writer, checkpointer::Checkpointer, people, receipts::ReceiptRow, search},
     crypto::{FileKey, Identity, body},
     domain::{
         access::Purpose,
@@ -75,6 +75,7 @@ pub(crate) struct TestVault {
     /// Opens what [`TestVault::seal_original`] sealed.
     pub(crate) identity: Identity,
     sequencer: Sequencer,
+    _checkpointer: Checkpointer,
 }
 
 /// An original to be sealed by the real functions.
@@ -135,10 +136,10 @@ impl TestVault {
         let clock = Arc::new(TestClock(AtomicI64::new(NOW_MS)));
         let (placer, _) = std::sync::mpsc::channel();
         let reopened = path.clone();
+        let checkpointer = Checkpointer::start(&path).unwrap();
         let parts = Parts {
             writer,
             reopen: Box::new(move || Writer::open(&reopened)),
-            publisher: Publisher::new(layout.log()).unwrap(),
             signer,
             origin: ORIGIN.to_owned(),
             zone: Zone::default(),
@@ -146,10 +147,13 @@ impl TestVault {
             random: Arc::new(SystemRandom::new()),
             stopped_file: layout.log_stopped(),
             placer,
+            checkpointer: checkpointer.waker(),
         };
-        let (sequencer, custody) = Sequencer::start(parts).unwrap();
         let catalogue = Catalogue::open(&path).unwrap();
+        let publisher = Publisher::new(layout.log()).unwrap();
+        let (sequencer, custody) = Sequencer::start(parts, publisher, catalogue.clone()).unwrap();
         let log = LogView::new(catalogue.clone(), LogDir::new(layout.log()), verifier);
+        let log = log.kept_by(custody.clone());
         let vault = TestVault {
             _folder: folder,
             layout,
@@ -159,6 +163,7 @@ impl TestVault {
             clock,
             identity: Identity::generate(),
             sequencer,
+            _checkpointer: checkpointer,
         };
         for branch in ["0101", "0202"] {
             vault.commit(
@@ -332,7 +337,8 @@ impl TestVault {
         };
         let recipients = vec![self.identity.recipient()];
         let sealer = Sealer::new(recipients, Arc::new(SystemRandom::new()), self.layout.clone());
-        let place = Some(sealer.evidence(staged, file_key, version_id));
+        let keys = sealer.keys(file_key).unwrap();
+        let place = Some(sealer.evidence(staged, keys, version_id));
         self.custody
             .commit(move |_| Ok(Proposed { draft, place }))
             .unwrap();

@@ -89,6 +89,13 @@ pub struct Inbox {
     folders: HashSet<String>,
 }
 
+/// What is at an inbox path.
+enum Found {
+    File(Accession),
+    Folder,
+    Nothing,
+}
+
 /// A path as text for the catalogue and as bytes for the client.
 struct InboxPath {
     text: String,
@@ -148,6 +155,26 @@ impl Inbox {
         self.has_below(path)
     }
 
+    /// What is at a path, in one look at the catalogue.
+    fn look(&self, path: &str) -> Result<Found> {
+        if path.is_empty() {
+            return Ok(Found::Folder);
+        }
+        let below = format!("{path}/");
+        let made = self.folders.contains(path) || self.folders.iter().any(|folder| folder.starts_with(&below));
+        let (person, since) = (&self.uploader.person, self.ingest.settled_since_ms());
+        self.ingest
+            .catalogue
+            .read(|connection| {
+                if let Some(row) = accessions::at_path(connection, person, path, since)? {
+                    return Ok(Found::File(row));
+                }
+                let folder = made || accessions::any_below(connection, person, path, since)?;
+                Ok(if folder { Found::Folder } else { Found::Nothing })
+            })
+            .map_err(internal)
+    }
+
     fn has_below(&self, path: &str) -> Result<bool> {
         let below = format!("{path}/");
         if self.folders.iter().any(|folder| folder.starts_with(&below)) {
@@ -189,24 +216,32 @@ impl Inbox {
         Ok(Underlay::new(reader, row.size_bytes))
     }
 
-    fn waiting_count(&self) -> Result<u64> {
-        self.ingest
-            .catalogue
-            .read(|connection| accessions::waiting_count(connection, &self.uploader.person))
-            .map_err(internal)
+    /// Refuses a new file of somebody who has too many waiting.
+    fn refuse_too_many(&self) -> Result<()> {
+        let (person, limit) = (&self.uploader.person, u64::from(self.ingest.rules.max_waiting_per_person));
+        let count = || {
+            self.ingest
+                .catalogue
+                .read(|connection| accessions::waiting_count(connection, person))
+        };
+        if self.ingest.waiting.may_grow(person, limit, count).map_err(internal)? {
+            return Ok(());
+        }
+        Err(SpaceError::new(
+            SpaceErrorKind::Failure,
+            format!("{limit} of your uploads wait to be completed; finish or remove some first (see /tasks)"),
+        ))
     }
 }
 
 impl FileSpace for Inbox {
     fn stat(&mut self, path: &VirtualPath) -> Result<Attributes> {
         let path = self.path(path)?;
-        if let Some(row) = self.find(&path.text)? {
-            return Ok(file_attributes(&row));
+        match self.look(&path.text)? {
+            Found::File(row) => Ok(file_attributes(&row)),
+            Found::Folder => Ok(folder_attributes()),
+            Found::Nothing => Err(no_such_file()),
         }
-        if self.is_folder(&path.text)? {
-            return Ok(folder_attributes());
-        }
-        Err(no_such_file())
     }
 
     fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>> {
@@ -277,12 +312,6 @@ impl FileSpace for Inbox {
         attributes: &Attributes,
     ) -> Result<Box<dyn WriteFile>> {
         let path = self.path(path)?;
-        if path.text.is_empty() || (self.find(&path.text)?.is_none() && self.is_folder(&path.text)?) {
-            return Err(SpaceError::new(
-                SpaceErrorKind::Failure,
-                "that is a folder; give a file name",
-            ));
-        }
         self.refuse_citizen_id(&path)?;
         refuse_when_full(&self.ingest)?;
         let open = self.open.open(&self.uploader.person, &path.text).ok_or_else(|| {
@@ -291,7 +320,16 @@ impl FileSpace for Inbox {
                 "this file is being uploaded by another of your connections; wait until it ends, or close it",
             )
         })?;
-        let existing = self.find(&path.text)?;
+        let existing = match self.look(&path.text)? {
+            Found::File(row) => Some(row),
+            Found::Nothing => None,
+            Found::Folder => {
+                return Err(SpaceError::new(
+                    SpaceErrorKind::Failure,
+                    "that is a folder; give a file name",
+                ));
+            }
+        };
         if existing.is_some() && mode.exclusive {
             return Err(SpaceError::new(
                 SpaceErrorKind::Failure,
@@ -319,17 +357,7 @@ impl FileSpace for Inbox {
                 return Err(sealed_refusal(&row, self.ingest.zone));
             }
             Some(_) => {}
-            None => {
-                let limit = u64::from(self.ingest.rules.max_waiting_per_person);
-                if self.waiting_count()? >= limit {
-                    return Err(SpaceError::new(
-                        SpaceErrorKind::Failure,
-                        format!(
-                            "{limit} of your uploads wait to be completed; finish or remove some first (see /tasks)"
-                        ),
-                    ));
-                }
-            }
+            None => self.refuse_too_many()?,
         }
         let upload = Upload::start(self.ingest.tools.clone(), under).map_err(upload_error)?;
         Ok(Box::new(InboxFile {

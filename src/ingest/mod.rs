@@ -20,6 +20,7 @@ pub mod sweep;
 pub mod taken;
 pub mod text;
 pub mod upload;
+pub mod waiting;
 
 #[cfg(test)]
 pub(crate) mod tests;
@@ -45,6 +46,7 @@ use std::{sync::Arc, time::Duration};
 use structure::StructureCheck;
 use taken::{SidecarError, Taken};
 use upload::Tools;
+use waiting::Waiting;
 
 /// The rules that uploads are judged by.
 pub struct Rules {
@@ -98,6 +100,8 @@ pub struct Ingest {
     pub zone: Zone,
     /// One path, one settlement at a time.
     pub locks: PathLocks,
+    /// How many uploads wait, by person.
+    pub waiting: Waiting,
 }
 
 impl Ingest {

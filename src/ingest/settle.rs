@@ -202,6 +202,8 @@ impl Ingest {
         resumed: Option<&str>,
     ) -> Result<Committed, SettleError> {
         self.write_sidecar(taken, true)?;
+        // Before the commit, so that what is known is never less than what waits.
+        self.waiting.add(&taken.claim.person);
         let mut draft = draft(Kind::AccessionReceived, taken, resumed).fact("reason", code);
         if let Some(reason) = reason {
             draft = with_reason(draft, reason);
@@ -277,7 +279,8 @@ impl Ingest {
     }
 
     fn keep(&self, taken: &Taken, draft: Draft) -> Result<Committed, SettleError> {
-        let place = self.sealer.kept(taken.staged_body(), taken.file_key()?);
+        let keys = self.sealer.keys(taken.file_key()?)?;
+        let place = self.sealer.kept(taken.staged_body(), keys);
         let committed = self.custody.commit(move |_| {
             Ok(Proposed {
                 draft,
@@ -299,7 +302,7 @@ impl Ingest {
     ) -> Result<Committed, SettleError> {
         let evidence_id = self.new_id()?;
         let record_id = self.new_id()?;
-        let file_key = taken.file_key()?;
+        let keys = self.sealer.keys(taken.file_key()?)?;
         let mut sealed = inspection.write(draft(Kind::EvidenceSealed, taken, resumed));
         if self.is_deep_due(&inspection) {
             self.write_deep_sidecar(taken)?;
@@ -358,7 +361,7 @@ impl Ingest {
                 u32::try_from(version).map_err(|_| CommitError::Refused("too many versions".to_owned()))?;
             let place = sealer.evidence(
                 body.staged_body(),
-                file_key,
+                keys,
                 VersionId {
                     customer: identity.customer.clone(),
                     evidence,

@@ -1,6 +1,7 @@
 //! Sealing: which files an event promises, encrypted to the vault's recipients, and putting them in their places.
 //!
-//! It must never hold an identity: whatever is sealed here can't be opened here.
+//! It must never hold an identity: whatever is sealed here can't be opened here. Wrapping a file key takes curve operations
+//! for each recipient, so headers are made by whoever proposes ([`Keys`]), not inside the transaction.
 
 pub mod placer;
 
@@ -30,6 +31,12 @@ pub struct VersionId {
     pub evidence: String,
     /// Version, from 1.
     pub version: u32,
+}
+
+/// A file key and the header that opens it.
+pub struct Keys {
+    file_key: FileKey,
+    header: Vec<u8>,
 }
 
 /// A complete staged body that an event moves to its place.
@@ -64,8 +71,19 @@ impl Sealer {
         }
     }
 
+    /// Wraps a file key to the recipients.
+    ///
+    /// # Errors
+    /// When the crypto library fails.
+    pub fn keys(&self, file_key: FileKey) -> Result<Keys, CommitError> {
+        Ok(Keys {
+            header: header::wrap(&file_key, &self.recipients).map_err(failed)?,
+            file_key,
+        })
+    }
+
     /// The files of a sealed version: its body, its record under the same file key, and the header that opens both.
-    pub fn evidence(&self, body: StagedBody, file_key: FileKey, version: VersionId) -> Place {
+    pub fn evidence(&self, body: StagedBody, keys: Keys, version: VersionId) -> Place {
         let sealer = self.clone();
         Box::new(move |record| {
             let VersionId {
@@ -75,13 +93,10 @@ impl Sealer {
             } = &version;
             let layout = &sealer.layout;
             Ok(vec![
-                sealer.bytes(
-                    layout.header(evidence, *version),
-                    header(&file_key, &sealer.recipients)?,
-                )?,
+                sealer.bytes(layout.header(evidence, *version), keys.header)?,
                 sealer.bytes(
                     layout.record(customer, evidence, *version),
-                    sealer.body(&file_key, record)?,
+                    sealer.body(&keys.file_key, record)?,
                 )?,
                 Placement {
                     target: sealer.relative(layout.content(customer, evidence, *version))?,
@@ -112,18 +127,15 @@ impl Sealer {
     }
 
     /// The files of what is kept aside: rejected, withdrawn, a declaration.
-    pub fn kept(&self, body: StagedBody, file_key: FileKey) -> Place {
+    pub fn kept(&self, body: StagedBody, keys: Keys) -> Place {
         let sealer = self.clone();
         Box::new(move |record| {
             let layout = &sealer.layout;
             Ok(vec![
-                sealer.bytes(
-                    layout.kept_header(&body.accession),
-                    header(&file_key, &sealer.recipients)?,
-                )?,
+                sealer.bytes(layout.kept_header(&body.accession), keys.header)?,
                 sealer.bytes(
                     layout.kept_record(&body.accession),
-                    sealer.body(&file_key, record)?,
+                    sealer.body(&keys.file_key, record)?,
                 )?,
                 Placement {
                     target: sealer.relative(layout.kept_content(&body.accession))?,
@@ -136,16 +148,16 @@ impl Sealer {
     /// The files of an event's record alone, under an id of its own: administration, waiting uploads, duplicates.
     pub fn registry(&self, event: String) -> Place {
         let sealer = self.clone();
+        let keys = FileKey::generate(self.random.as_ref())
+            .map_err(failed)
+            .and_then(|file_key| self.keys(file_key));
         Box::new(move |record| {
-            let file_key = FileKey::generate(sealer.random.as_ref()).map_err(failed)?;
+            let keys = keys?;
             Ok(vec![
-                sealer.bytes(
-                    sealer.layout.registry_header(&event),
-                    header(&file_key, &sealer.recipients)?,
-                )?,
+                sealer.bytes(sealer.layout.registry_header(&event), keys.header)?,
                 sealer.bytes(
                     sealer.layout.registry_record(&event),
-                    sealer.body(&file_key, record)?,
+                    sealer.body(&keys.file_key, record)?,
                 )?,
             ])
         })
@@ -174,10 +186,6 @@ impl Sealer {
             .map(str::to_owned)
             .ok_or_else(|| failed("a vault path isn't UTF-8"))
     }
-}
-
-fn header(file_key: &FileKey, recipients: &[Recipient]) -> Result<Vec<u8>, CommitError> {
-    header::wrap(file_key, recipients).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> CommitError {
