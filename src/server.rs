@@ -12,8 +12,10 @@ use crate::{
         ReadingRoom, checks::Checks, content::Contents, keyring::Keyring, live::LiveReads, refusals::Refusals,
     },
     admin,
-    blob::{BlobError, Disk, ImmutableSupport, Layout, LockError, Store, VaultLock},
-    catalog::{Catalogue, CatalogueError, Writer, checkpointer::Checkpointer, doctypes, placements},
+    blob::{BlobError, Disk, ImmutableSupport, Layout, LockError, Store, Tray, VaultLock},
+    catalog::{
+        Catalogue, CatalogueError, Writer, accessions, checkpointer::Checkpointer, doctypes, placements,
+    },
     config::Config,
     crypto::{Recipient, StagingKey, staging_key::StagingKeyError},
     custody::{
@@ -274,11 +276,13 @@ impl VaultHandle {
         };
         let publisher = Publisher::new(layout.log())?;
         let (sequencer, custody) = Sequencer::start(parts, publisher, catalogue.clone())?;
-        let store = Store::new(layout.clone(), support.clone());
+        let tray = open_tray(&layout, &catalogue)?;
+        let store = Store::new(layout.clone(), tray.clone(), support.clone());
         let placer = Placer::start(
             catalogue.clone(),
             custody.clone(),
             store,
+            tray.clone(),
             layout.clone(),
             placer_inbox,
         )
@@ -301,6 +305,7 @@ impl VaultHandle {
             custody: custody.clone(),
             sealer: sealer.clone(),
             layout: layout.clone(),
+            tray,
             staging_key,
             tools,
             gate,
@@ -457,6 +462,15 @@ impl VaultHandle {
         self.placer.stop();
         self.sequencer.stop();
     }
+}
+
+/// The tray with what commits promised, or let wait, before the last stop or crash.
+fn open_tray(layout: &Layout, catalogue: &Catalogue) -> Result<Tray, VaultError> {
+    let tray = Tray::open(layout)?;
+    let (moving, received) = catalogue
+        .read(|connection| Ok((placements::staged(connection)?, accessions::received_ids(connection)?)))?;
+    tray.retain(&moving.into_iter().chain(received).collect())?;
+    Ok(tray)
 }
 
 /// The inspector that the configuration describes.

@@ -4,14 +4,16 @@ use std::{
     fs::{self, File},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 use super::{
-    BlobError, ImmutableSupport, Layout, Placed, StagedBody, Store,
+    BlobError, ImmutableSupport, Layout, Placed, StagedBody, Store, Tray,
     place::{Incoming, Source},
     staging::temporary_for,
+    tray::Small,
 };
 
 /// A vault that takes off the immutable flags before it goes, or its folder couldn't be removed.
@@ -46,7 +48,7 @@ fn each_store(check: impl Fn(&Vault)) {
         let support = support.unwrap_or_else(|| ImmutableSupport::probe(&layout).unwrap());
         Vault {
             folder,
-            store: Store::new(layout.clone(), support),
+            store: Store::new(layout.clone(), Tray::open(&layout).unwrap(), support),
             layout,
         }
     };
@@ -68,7 +70,8 @@ impl Store {
     }
 
     fn place_content(&self, path: &Path, destination: &Path, size_bytes: u64) -> Result<Placed, BlobError> {
-        self.place_one(destination, Source::Staged { path, size_bytes }, true)
+        let accession = path.file_name().unwrap().to_str().unwrap();
+        self.place_one(destination, Source::Body { accession, size_bytes }, true)
     }
 
     fn place_record(&self, destination: &Path, bytes: &[u8]) -> Result<Placed, BlobError> {
@@ -227,9 +230,41 @@ fn a_record_is_placed_again_after_a_crash_at_any_step() {
 }
 
 #[test]
+fn a_body_from_the_tray_is_placed_once() {
+    each_store(|vault| {
+        let id = "01k1aaaaaaaaaaaaaaaaaaaaaa";
+        let body = Arc::new(b"evidence".to_vec());
+        let small = Small {
+            id,
+            sidecar: b"",
+            body: &body,
+            blake3: *blake3::hash(&body).as_bytes(),
+        };
+        assert!(vault.store.tray.put(small).unwrap());
+        let place = vault.content();
+        let content = |size_bytes| Source::Body {
+            accession: id,
+            size_bytes,
+        };
+        let refused = vault.store.place_one(&place, content(9), true);
+        assert!(matches!(refused, Err(BlobError::WrongSize { found_bytes: 8, .. })), "{refused:?}");
+        assert_eq!(vault.store.place_one(&place, content(8), true).unwrap(), Placed::Now);
+        vault.assert_protected(&place, true);
+        // Before it was forgotten, and after.
+        for _ in 0..2 {
+            assert_eq!(vault.store.place_one(&place, content(8), true).unwrap(), Placed::Before);
+            vault.store.tray.forget(id);
+        }
+        assert_eq!(fs::read(&place).unwrap(), b"evidence");
+        assert_eq!(fs::read_dir(place.parent().unwrap()).unwrap().count(), 1, "no temporaries");
+    });
+}
+
+#[test]
 fn one_that_fails_keeps_none_of_the_others_out() {
     each_store(|vault| {
-        let (staged, place) = (vault.stage("A1", b"evidence"), vault.content());
+        vault.stage("A1", b"evidence");
+        let place = vault.content();
         let record = vault.layout.record("000100012345", "E1", 1).unwrap();
         let (taken, kept) = (vault.layout.registry_record("R1").unwrap(), vault.layout.kept_record("A1").unwrap());
         fs::write(&taken, b"something else").unwrap();
@@ -241,8 +276,8 @@ fn one_that_fails_keeps_none_of_the_others_out() {
         let size_bytes = 8;
         let mut results = vault.store.place(&[
             of(&taken, Source::Bytes(b"first")),
-            of(&place, Source::Staged { path: &staged, size_bytes }),
-            of(&kept, Source::Staged { path: &record, size_bytes }),
+            of(&place, Source::Body { accession: "A1", size_bytes }),
+            of(&kept, Source::Body { accession: "A2", size_bytes }),
             of(&record, Source::Bytes(b"record")),
         ]);
         assert_eq!(results.pop().unwrap().unwrap(), Placed::Now);

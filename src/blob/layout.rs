@@ -50,7 +50,9 @@ pub(super) enum StagedFile {
 }
 
 /// Folders of an empty vault.
-const FOLDERS: [&str; 7] = ["objects", "headers", "kept", "registry", "staging", "log", "keys"];
+const FOLDERS: [&str; 8] = [
+    "objects", "headers", "kept", "registry", "staging", "tray", "log", "keys",
+];
 
 type Result<T> = std::result::Result<T, LayoutError>;
 
@@ -195,6 +197,16 @@ impl Layout {
     /// `staging`.
     pub fn staging(&self) -> PathBuf {
         self.root.join("staging")
+    }
+
+    /// `tray`.
+    pub fn tray(&self) -> PathBuf {
+        self.root.join("tray")
+    }
+
+    /// `tray/<number>`: a segment of the tray.
+    pub(super) fn tray_segment(&self, number: usize) -> PathBuf {
+        self.tray().join(number.to_string())
     }
 
     /// `log`: checkpoint and tiles.

@@ -15,6 +15,7 @@ pub mod layout;
 pub mod lock;
 pub mod place;
 pub mod staging;
+pub mod tray;
 
 pub use capacity::{VaultCapacity, capacity};
 pub use disk::Disk;
@@ -23,3 +24,4 @@ pub use layout::{Layout, LayoutError};
 pub use lock::{LockError, VaultLock};
 pub use place::{ImmutableSupport, Placed, Store};
 pub use staging::StagedBody;
+pub use tray::Tray;

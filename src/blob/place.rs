@@ -16,7 +16,7 @@ use std::{
 
 use rustix::fs::{CWD, IFlags, RenameFlags, ioctl_getflags, ioctl_setflags, renameat_with, syncfs};
 
-use super::{BlobError, Layout, staging::temporary_for};
+use super::{BlobError, Layout, Tray, staging::temporary_for};
 
 /// Permissions of what is placed: nobody writes.
 const PLACED_MODE: u32 = 0o444;
@@ -81,10 +81,10 @@ pub struct Incoming<'a> {
 /// Where a file comes from.
 #[derive(Clone, Copy, Debug)]
 pub enum Source<'a> {
-    /// A staged body, which must be synced, is moved.
-    Staged {
-        /// Where it lies.
-        path: &'a Path,
+    /// The body of this accession, which must be durable: its staged file is moved, or it is copied from the tray.
+    Body {
+        /// The accession's id.
+        accession: &'a str,
         /// Its size in bytes.
         size_bytes: u64,
     },
@@ -113,13 +113,18 @@ pub enum Placed {
 #[derive(Clone, Debug)]
 pub struct Store {
     layout: Layout,
+    tray: Tray,
     immutable: ImmutableSupport,
 }
 
 impl Store {
     /// The store of a vault whose flag support was probed.
-    pub fn new(layout: Layout, immutable: ImmutableSupport) -> Self {
-        Self { layout, immutable }
+    pub fn new(layout: Layout, tray: Tray, immutable: ImmutableSupport) -> Self {
+        Self {
+            layout,
+            tray,
+            immutable,
+        }
     }
 
     /// Whether contents and records are made immutable here.
@@ -158,55 +163,86 @@ impl Store {
     fn prepare(&self, incoming: &Incoming<'_>) -> Result<Step, BlobError> {
         let destination = incoming.destination;
         match incoming.source {
-            Source::Staged { path, size_bytes } => {
-                let file = match File::open(path) {
+            Source::Body {
+                accession,
+                size_bytes,
+            } => {
+                let staged = self.layout.staged(accession)?;
+                let file = match File::open(&staged) {
                     Ok(file) => file,
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        let file =
-                            File::open(destination).map_err(|error| self.failed(destination, error))?;
-                        self.check_size(&file, destination, size_bytes)?;
-                        self.protect(&file, destination, true)?;
-                        return Ok(Step::Done(Placed::Before));
+                        return match self.tray.body(accession)? {
+                            Some(body) => self.copy(&body, destination, size_bytes),
+                            None => self.found(destination, size_bytes),
+                        };
                     }
-                    Err(error) => return Err(self.failed(path, error)),
+                    Err(error) => return Err(self.failed(&staged, error)),
                 };
-                self.check_size(&file, path, size_bytes)?;
+                self.check_size(&file, &staged, size_bytes)?;
                 // Read-only before it gets its name: no moment with a writable file among the placed ones.
-                self.protect(&file, path, false)?;
+                self.protect(&file, &staged, false)?;
                 self.create_folder_of(destination)?;
-                Ok(Step::Ready(path.to_owned()))
+                Ok(Step::Ready(staged))
             }
             Source::Bytes(bytes) => {
                 if let Some(file) = self.open_same(destination, bytes)? {
                     self.protect(&file, destination, incoming.immutable)?;
                     return Ok(Step::Done(Placed::Before));
                 }
-                let temporary = temporary_for(destination);
-                match write_new(&temporary, bytes) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.create_folder_of(destination)?;
-                        write_new(&temporary, bytes)
-                    }
-                    // What a crash left there.
-                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                        fs::remove_file(&temporary).and_then(|()| write_new(&temporary, bytes))
-                    }
-                    written => written,
-                }
-                .map_err(|error| {
-                    let _ = fs::remove_file(&temporary);
-                    self.failed(destination, error)
-                })?;
-                Ok(Step::Ready(temporary))
+                self.write_beside(destination, bytes)
             }
         }
+    }
+
+    /// A body from the tray, unless a replay finds that it was placed before.
+    fn copy(&self, body: &[u8], destination: &Path, size_bytes: u64) -> Result<Step, BlobError> {
+        if body.len() as u64 != size_bytes {
+            return Err(BlobError::WrongSize {
+                place: self.layout.label(&self.layout.tray()),
+                expected_bytes: size_bytes,
+                found_bytes: body.len() as u64,
+            });
+        }
+        match self.found(destination, size_bytes) {
+            Err(BlobError::Missing { .. }) => self.write_beside(destination, body),
+            found => found,
+        }
+    }
+
+    /// A body that a replay finds in its place.
+    fn found(&self, destination: &Path, size_bytes: u64) -> Result<Step, BlobError> {
+        let file = File::open(destination).map_err(|error| self.failed(destination, error))?;
+        self.check_size(&file, destination, size_bytes)?;
+        self.protect(&file, destination, true)?;
+        Ok(Step::Done(Placed::Before))
+    }
+
+    fn write_beside(&self, destination: &Path, bytes: &[u8]) -> Result<Step, BlobError> {
+        let temporary = temporary_for(destination);
+        let written = match write_new(&temporary, bytes) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.create_folder_of(destination)?;
+                write_new(&temporary, bytes)
+            }
+            // What a crash left there.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                fs::remove_file(&temporary).and_then(|()| write_new(&temporary, bytes))
+            }
+            written => written,
+        };
+        written.map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            self.failed(destination, error)
+        })?;
+        Ok(Step::Ready(temporary))
     }
 
     /// Gives a file its name, where nothing is yet.
     fn name(&self, from: &Path, incoming: &Incoming<'_>) -> Result<(), BlobError> {
         let destination = incoming.destination;
         renameat_with(CWD, from, CWD, destination, RenameFlags::NOREPLACE).map_err(|error| {
-            if matches!(incoming.source, Source::Bytes(_)) {
+            // A staged body stays where it is.
+            if from.parent() == destination.parent() {
                 let _ = fs::remove_file(from);
             }
             self.failed(destination, error.into())

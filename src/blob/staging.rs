@@ -255,6 +255,69 @@ fn write_whole(layout: &Layout, path: &Path, sealed: &[u8], durable: bool) -> Re
     })
 }
 
+/// Writes a complete body, and its sidecar if it has one, beside their places in `staging`, for [`name_written`]. Nothing is
+/// durable yet; a crash leaves temporaries.
+pub fn write_beside(
+    layout: &Layout,
+    accession_id: &str,
+    body: &[u8],
+    sidecar: Option<&[u8]>,
+) -> Result<(), BlobError> {
+    let write = |path: &Path, bytes: &[u8]| {
+        let temporary = temporary_for(path);
+        let mut options = OpenOptions::new();
+        let opened = options
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary);
+        opened
+            .and_then(|mut file| file.write_all(bytes))
+            .map_err(|error| {
+                let _ = fs::remove_file(&temporary);
+                BlobError::new(layout.label(path), error)
+            })
+    };
+    if let Some(sidecar) = sidecar {
+        write(&layout.sidecar(accession_id)?, sidecar)?;
+    }
+    write(&layout.staged(accession_id)?, body)
+}
+
+/// Gives what [`write_beside`] wrote its names, after a [`sync`]. A sidecar that is there is newer and stays.
+pub fn name_written(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
+    let sidecar = layout.sidecar(accession_id)?;
+    if sidecar.exists() {
+        remove(layout, &temporary_for(&sidecar))?;
+    } else {
+        name(layout, &sidecar)?;
+    }
+    name(layout, &layout.staged(accession_id)?)
+}
+
+/// Removes what [`write_beside`] wrote.
+pub fn drop_written(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
+    remove(layout, &temporary_for(&layout.sidecar(accession_id)?))?;
+    remove(layout, &temporary_for(&layout.staged(accession_id)?))
+}
+
+fn name(layout: &Layout, path: &Path) -> Result<(), BlobError> {
+    match fs::rename(temporary_for(path), path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(BlobError::new(layout.label(path), error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes everything that was written below `staging` so far durable.
+pub fn sync(layout: &Layout) -> Result<(), BlobError> {
+    let folder = layout.staging();
+    let synced = File::open(&folder).and_then(|folder| Ok(rustix::fs::syncfs(&folder)?));
+    synced.map_err(|error| BlobError::new(layout.label(&folder), error))
+}
+
 fn read_whole(layout: &Layout, path: &Path) -> Result<Option<Vec<u8>>, BlobError> {
     let mut sealed = Vec::new();
     let read = File::open(path).and_then(|file| file.take(MAX_SIDECAR_BYTES + 1).read_to_end(&mut sealed));

@@ -11,7 +11,6 @@ use super::{
     taken::Taken,
 };
 use crate::{
-    blob::staging::StagedBody,
     catalog::accessions,
     crypto::BodyReader,
     domain::{
@@ -19,7 +18,7 @@ use crate::{
         reason::Reason,
     },
     inspect::{
-        gate::{LateAnswer, Look, Looked, Seen, Subject, Unavailable},
+        gate::{LateAnswer, Look, Looked, Seen, Subject, Ticket, Unavailable},
         outcome::Inspection,
         policy,
         report::{FaultCode, Report},
@@ -45,14 +44,12 @@ pub(super) enum Examined {
 }
 
 impl Ingest {
-    /// Has a candidate looked at, for as long as `patience`.
-    pub(super) fn look(&self, taken: &Taken, ext: &str, patience: Duration) -> Result<Look, SettleError> {
+    /// Has a candidate looked at.
+    pub(super) fn begin_look(&self, taken: &Taken, ext: &str) -> Result<Ticket<'_>, SettleError> {
         let file_key = taken.file_key()?;
-        let (layout, id) = (self.layout.clone(), taken.id.clone());
+        let body = self.body_of(taken);
         let open = move || -> io::Result<Box<dyn Source>> {
-            let body = StagedBody::open(&layout, &id)
-                .and_then(|body| body.reader())
-                .map_err(io::Error::other)?;
+            let body = body.open().map_err(io::Error::other)?;
             let content = BodyReader::open(&file_key, body).map_err(io::Error::other)?;
             Ok(Box::new(content.into_stream()))
         };
@@ -63,7 +60,7 @@ impl Ingest {
             size_bytes: taken.size_bytes,
             open: Box::new(open),
         };
-        Ok(self.gate.look(subject, patience))
+        Ok(self.gate.let_in(subject))
     }
 
     /// What a candidate is, by what was seen of it.
@@ -147,7 +144,7 @@ impl Ingest {
                 }
                 tracing::warn!(accession = id, doctype = candidate.identity.doctype, %unavailable, "an upload waits on us");
             }
-            self.settle_judged(&taken, verdict, None, Arrival::Closed, |_| Ok(Look::Done(looked)))?;
+            self.settle_judged(&taken, verdict, None, Arrival::Closed, |_| Ok((Look::Done(looked), None)))?;
             return Ok(());
         }
     }
@@ -167,7 +164,8 @@ impl Ingest {
             let taken = self.read_sidecar(&row.id)?;
             match self.judge(&taken)? {
                 Verdict::Candidate(candidate) => {
-                    if let Look::Done(looked) = self.look(&taken, &candidate.identity.ext, Duration::ZERO)? {
+                    let ticket = self.begin_look(&taken, &candidate.identity.ext)?;
+                    if let Look::Done(looked) = ticket.wait(Duration::ZERO) {
                         self.settle_late(LateAnswer {
                             id: row.id,
                             place: (row.person, row.path),

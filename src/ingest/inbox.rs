@@ -209,10 +209,7 @@ impl Inbox {
     fn underlay(&self, row: &Accession) -> Result<Underlay> {
         let taken = self.ingest.read_sidecar(&row.id).map_err(settle_error)?;
         let file_key = taken.file_key().map_err(internal)?;
-        let body = StagedBody::open(&self.ingest.layout, &row.id)
-            .and_then(|body| body.reader())
-            .map_err(internal)?;
-        let reader = BodyReader::open(&file_key, body).map_err(internal)?;
+        let reader = self.ingest.read_body(&taken, &file_key).map_err(internal)?;
         Ok(Underlay::new(reader, row.size_bytes))
     }
 

@@ -14,9 +14,7 @@ use super::{
     text::relative_path,
 };
 use crate::{
-    blob::staging::StagedBody,
     catalog::accessions::{self, DeclaredRow},
-    crypto::BodyReader,
     domain::{doctype::DocumentTypes, hex, reason::Reason},
 };
 use serde_json::{Map, Value};
@@ -295,8 +293,7 @@ impl Ingest {
     }
 
     fn structure(&self, taken: &Taken, ext: &str) -> Result<Structure, SettleError> {
-        let body = StagedBody::open(&self.layout, &taken.id)?.reader()?;
-        let mut content = BodyReader::open(&taken.file_key()?, body)?.into_stream();
+        let mut content = self.read_body(taken, &taken.file_key()?)?.into_stream();
         Ok(self
             .structure
             .check(&mut content as &mut dyn ReadSeek, taken.size_bytes, ext))
@@ -315,8 +312,9 @@ impl Ingest {
                 "清单或校验文件最大 4 MiB，请拆分后上传",
             )));
         }
-        let body = StagedBody::open(&self.layout, &taken.id)?.reader()?;
-        let bytes = BodyReader::open(&taken.file_key()?, body)?.read_all(DECLARATION_LIMIT_BYTES)?;
+        let bytes = self
+            .read_body(taken, &taken.file_key()?)?
+            .read_all(DECLARATION_LIMIT_BYTES)?;
         let folder = taken.claim.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         Ok(
             match self.parse_declaration(form, &bytes, folder, taken.claim.file_name(), types) {

@@ -1,7 +1,8 @@
 //! Taking in: from a client's writes to an outcome that is committed.
 //!
 //! `naming`, `text`, `citizen_id`, `declare` and `structure` are pure; `upload` turns writes into a staged body; `judge`
-//! says what it is; `examine` has it inspected; `settle` commits that; `inbox` is what an uploader sees; `sweep` looks after what was left lying.
+//! says what it is; `examine` has it inspected; `settle` commits that; `unsealed` knows where its bytes are until then; `inbox` is what an uploader
+//! sees; `sweep` looks after what was left lying.
 //!
 //! It must never hold an identity: nothing here can open what is sealed.
 
@@ -19,6 +20,7 @@ pub mod structure;
 pub mod sweep;
 pub mod taken;
 pub mod text;
+pub mod unsealed;
 pub mod upload;
 pub mod waiting;
 
@@ -26,7 +28,7 @@ pub mod waiting;
 pub(crate) mod tests;
 
 use crate::{
-    blob::{BlobError, layout::Layout, staging},
+    blob::{BlobError, Tray, layout::Layout, staging},
     catalog::Catalogue,
     crypto::StagingKey,
     custody::sequencer::Custody,
@@ -44,7 +46,7 @@ use ring::rand::SecureRandom;
 use settle::SettleError;
 use std::{sync::Arc, time::Duration};
 use structure::StructureCheck;
-use taken::{SidecarError, Taken};
+use taken::Taken;
 use upload::Tools;
 use waiting::Waiting;
 
@@ -82,6 +84,8 @@ pub struct Ingest {
     pub sealer: Sealer,
     /// Where bodies are staged.
     pub layout: Layout,
+    /// Where small ones are until they have files of their own.
+    pub tray: Tray,
     /// Protects their sidecars.
     pub staging_key: StagingKey,
     /// Writes bodies.
@@ -108,15 +112,6 @@ impl Ingest {
     /// Settled uploads from this time on are still in view, milliseconds since 1970.
     pub fn settled_since_ms(&self) -> i64 {
         self.clock.now_ms() - i64::from(self.rules.settled_in_view_hours) * 3_600_000
-    }
-
-    /// Reads what is known of a staged body.
-    ///
-    /// # Errors
-    /// When it isn't there or can't be opened.
-    pub fn read_sidecar(&self, id: &str) -> Result<Taken, SettleError> {
-        let sealed = staging::read_sidecar(&self.layout, id)?.ok_or(SidecarError::Missing)?;
-        Ok(Taken::open(&sealed, id, &self.staging_key)?)
     }
 
     fn write_sidecar(&self, taken: &Taken, durable: bool) -> Result<(), SettleError> {
@@ -146,13 +141,19 @@ impl Ingest {
 
     /// A sidecar that stays behind is found and removed by the sweep.
     fn remove_sidecar(&self, id: &str) {
+        self.tray.forget_sidecar(id);
         log_left_behind(staging::remove_sidecar(&self.layout, id));
     }
 
     /// Removes a staged body that nobody was promised, or whose bytes stand elsewhere.
     pub(crate) fn forget_staged(&self, id: &str) {
+        let was_in_tray = self.tray.holds(id);
+        self.tray.forget(id);
         self.remove_sidecar(id);
-        log_left_behind(staging::StagedBody::open(&self.layout, id).and_then(staging::StagedBody::discard));
+        match staging::StagedBody::open(&self.layout, id).and_then(staging::StagedBody::discard) {
+            Err(BlobError::Missing { .. }) if was_in_tray => {}
+            result => log_left_behind(result),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
         reason::Reason,
     },
     inspect::{gate::Look, outcome::Inspection},
-    seal::VersionId,
+    seal::{Keys, VersionId},
 };
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -111,18 +111,22 @@ impl Ingest {
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let verdict = self.judge(taken)?;
         self.settle_judged(taken, verdict, resumed, arrival, |candidate| {
-            self.look(taken, &candidate.identity.ext, patience.left())
+            let ticket = self.begin_look(taken, &candidate.identity.ext)?;
+            // What it takes to seal it is done while it is looked at.
+            let keys = self.sealer.keys(taken.file_key()?)?;
+            self.make_durable(taken)?;
+            Ok((ticket.wait(patience.left()), Some(keys)))
         })
     }
 
-    /// Commits what the judge said; `look` answers for a candidate. The caller holds the path.
+    /// Commits what the judge said; `look` answers for a candidate, and may give its keys. The caller holds the path.
     pub(super) fn settle_judged(
         &self,
         taken: &Taken,
         verdict: Verdict,
         resumed: Option<&str>,
         arrival: Arrival,
-        look: impl FnOnce(&Candidate) -> Result<Look, SettleError>,
+        look: impl FnOnce(&Candidate) -> Result<(Look, Option<Keys>), SettleError>,
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let mut declared = Vec::new();
         let committed = match verdict {
@@ -130,11 +134,11 @@ impl Ingest {
             Verdict::Wait(reason) => self.wait(taken, reason.code, Some(&reason), resumed)?,
             Verdict::Reject(reason) => self.refuse(taken, &reason, None, resumed, arrival)?,
             Verdict::Candidate(candidate) => match look(&candidate)? {
-                Look::Done(looked) => {
+                (Look::Done(looked), keys) => {
                     let examined = self.examined(&candidate, looked);
-                    self.settle_examined(taken, *candidate, examined, resumed, arrival)?
+                    self.settle_examined(taken, *candidate, examined, keys, resumed, arrival)?
                 }
-                Look::GoesOn => {
+                (Look::GoesOn, _) => {
                     let reason = inspecting();
                     self.wait(taken, reason.code, Some(&reason), resumed)?
                 }
@@ -156,11 +160,18 @@ impl Ingest {
         taken: &Taken,
         candidate: Candidate,
         examined: Examined,
+        keys: Option<Keys>,
         resumed: Option<&str>,
         arrival: Arrival,
     ) -> Result<Committed, SettleError> {
         match examined {
-            Examined::Evidence(inspection) => self.seal(taken, candidate.identity, inspection, resumed),
+            Examined::Evidence(inspection) => {
+                let keys = match keys {
+                    Some(keys) => keys,
+                    None => self.sealer.keys(taken.file_key()?)?,
+                };
+                self.seal(taken, candidate.identity, inspection, keys, resumed)
+            }
             Examined::Reject(reason, inspection) => {
                 self.refuse(taken, &reason, Some(&inspection), resumed, arrival)
             }
@@ -201,7 +212,7 @@ impl Ingest {
         reason: Option<&Reason>,
         resumed: Option<&str>,
     ) -> Result<Committed, SettleError> {
-        self.write_sidecar(taken, true)?;
+        self.make_resumable(taken)?;
         // Before the commit, so that what is known is never less than what waits.
         self.waiting.add(&taken.claim.person);
         let mut draft = draft(Kind::AccessionReceived, taken, resumed).fact("reason", code);
@@ -279,6 +290,7 @@ impl Ingest {
     }
 
     fn keep(&self, taken: &Taken, draft: Draft) -> Result<Committed, SettleError> {
+        self.make_durable(taken)?;
         let keys = self.sealer.keys(taken.file_key()?)?;
         let place = self.sealer.kept(taken.staged_body(), keys);
         let committed = self.custody.commit(move |_| {
@@ -298,11 +310,12 @@ impl Ingest {
         taken: &Taken,
         identity: Identity,
         inspection: Inspection,
+        keys: Keys,
         resumed: Option<&str>,
     ) -> Result<Committed, SettleError> {
         let evidence_id = self.new_id()?;
         let record_id = self.new_id()?;
-        let keys = self.sealer.keys(taken.file_key()?)?;
+        self.make_durable(taken)?;
         let mut sealed = inspection.write(draft(Kind::EvidenceSealed, taken, resumed));
         if self.is_deep_due(&inspection) {
             self.write_deep_sidecar(taken)?;

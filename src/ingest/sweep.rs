@@ -91,7 +91,7 @@ impl Ingest {
                 None => self.remove_sidecar(&id),
             }
         }
-        for id in received.difference(&present) {
+        for id in received.difference(&present).filter(|id| !self.tray.holds(id) || self.read_sidecar(id).is_err()) {
             outcome.lost += 1;
             tracing::error!(
                 accession = id,
@@ -145,6 +145,7 @@ impl Ingest {
         {
             self.settle(self.read_sidecar(&row.id)?, None, Arrival::Closed)?;
         }
+        self.clear_tray()?;
         self.look_again(BATCH)?;
         let now_ms = self.clock.now_ms();
         for row in self

@@ -4,7 +4,7 @@
 //! recipients only, can resume, rename and judge an upload that waits. The sidecar goes when the body is sealed: from
 //! then on only the recipients can open it.
 
-use super::upload::Finished;
+use super::{unsealed::Held, upload::Finished};
 use crate::{
     catalog::search::Evidence,
     crypto::{FileKey, StagingKey, staging_key::StagingKeyError},
@@ -75,6 +75,9 @@ pub struct Taken {
     pub complete: bool,
     /// While it is being written: the accession whose bytes it begins with.
     pub resumes: Option<String>,
+    /// The body, of an upload so small that it was left in memory. No part of the sidecar.
+    #[serde(skip)]
+    pub held: Option<Held>,
 }
 
 impl Taken {
@@ -91,6 +94,7 @@ impl Taken {
             stored_blake3: hex::encode(finished.stored_blake3),
             complete: true,
             resumes: None,
+            held: finished.held.clone(),
         }
     }
 
@@ -107,6 +111,7 @@ impl Taken {
             stored_blake3: String::new(),
             complete: false,
             resumes,
+            held: None,
         }
     }
 
@@ -131,6 +136,7 @@ impl Taken {
             stored_blake3: row.stored_blake3.clone(),
             complete: true,
             resumes: None,
+            held: None,
         }
     }
 

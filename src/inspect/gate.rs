@@ -170,11 +170,15 @@ impl Gate {
 
     /// Has a file looked at and waits for the answer as long as `patience`. A file that is in the gate already goes on.
     pub fn look(&self, subject: Subject, patience: Duration) -> Look {
+        self.let_in(subject).wait(patience)
+    }
+
+    /// Has a file looked at, while the caller does something else.
+    pub fn let_in(&self, subject: Subject) -> Ticket<'_> {
         let id = subject.id.clone();
-        let deadline = Instant::now() + patience;
         let mut queue = self.shared.lock();
         if queue.stopped || queue.states.contains_key(&id) {
-            return Look::GoesOn;
+            return Ticket { gate: self, id: None };
         }
         queue.states.insert(id.clone(), State::Pending);
         if subject.size_bytes < LONG_BYTES {
@@ -182,25 +186,11 @@ impl Gate {
         } else {
             queue.long.push_back(subject);
         }
+        drop(queue);
         self.shared.work.notify_all();
-        loop {
-            if let Some(State::Done(_)) = queue.states.get(&id) {
-                let Some(State::Done(looked)) = queue.states.remove(&id) else {
-                    return Look::GoesOn;
-                };
-                return Look::Done(looked);
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || queue.stopped {
-                queue.states.insert(id, State::Abandoned);
-                return Look::GoesOn;
-            }
-            queue = self
-                .shared
-                .done
-                .wait_timeout(queue, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+        Ticket {
+            gate: self,
+            id: Some(id),
         }
     }
 
@@ -218,6 +208,55 @@ impl Gate {
         queue.long.clear();
         self.shared.work.notify_all();
         self.shared.done.notify_all();
+    }
+}
+
+/// A file that was let in, and whose answer somebody may wait for. Without that it is late.
+pub struct Ticket<'a> {
+    gate: &'a Gate,
+    /// Nothing for one that was in the gate before, or that a stopped gate doesn't take.
+    id: Option<String>,
+}
+
+impl Ticket<'_> {
+    /// Waits for the answer as long as `patience`.
+    pub fn wait(mut self, patience: Duration) -> Look {
+        let Some(id) = self.id.take() else {
+            return Look::GoesOn;
+        };
+        let deadline = Instant::now() + patience;
+        let mut queue = self.gate.shared.lock();
+        loop {
+            if let Some(State::Done(_)) = queue.states.get(&id) {
+                let Some(State::Done(looked)) = queue.states.remove(&id) else {
+                    return Look::GoesOn;
+                };
+                return Look::Done(looked);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || queue.stopped {
+                queue.states.insert(id, State::Abandoned);
+                return Look::GoesOn;
+            }
+            queue = self
+                .gate
+                .shared
+                .done
+                .wait_timeout(queue, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+}
+
+impl Drop for Ticket<'_> {
+    fn drop(&mut self) {
+        let Some(id) = self.id.take() else { return };
+        let mut queue = self.gate.shared.lock();
+        // What was seen already nobody asked for: whoever let it in failed, and its body goes.
+        if let Some(State::Pending) = queue.states.remove(&id) {
+            queue.states.insert(id, State::Abandoned);
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     blob::{
-        BlobError,
+        BlobError, Tray,
         layout::Layout,
         place::{self, Incoming, Store},
     },
@@ -16,7 +16,7 @@ use crate::{
     custody::sequencer::Custody,
 };
 use std::{
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -53,6 +53,7 @@ impl Placer {
         catalogue: Catalogue,
         custody: Custody,
         store: Store,
+        tray: Tray,
         layout: Layout,
         promised: Receiver<usize>,
     ) -> std::io::Result<Self> {
@@ -61,6 +62,7 @@ impl Placer {
             catalogue,
             custody,
             store,
+            tray,
             layout,
             stop: stop.clone(),
         };
@@ -121,13 +123,13 @@ fn wait_for_quiet(promised: &Receiver<usize>, files: usize, hurry: &AtomicBool) 
 /// Puts what was promised up to now in its place, on the caller's thread.
 #[cfg(test)]
 pub(crate) fn place_all(catalogue: &Catalogue, custody: &Custody, layout: &Layout) {
+    let tray = Tray::open(layout).unwrap();
+    let immutable = place::ImmutableSupport::Unsupported("a test".to_owned());
     let work = Work {
         catalogue: catalogue.clone(),
         custody: custody.clone(),
-        store: Store::new(
-            layout.clone(),
-            crate::blob::place::ImmutableSupport::Unsupported("a test".to_owned()),
-        ),
+        store: Store::new(layout.clone(), tray.clone(), immutable),
+        tray,
         layout: layout.clone(),
         stop: Arc::default(),
     };
@@ -138,6 +140,7 @@ struct Work {
     catalogue: Catalogue,
     custody: Custody,
     store: Store,
+    tray: Tray,
     layout: Layout,
     stop: Arc<AtomicBool>,
 }
@@ -152,60 +155,45 @@ impl Work {
                 .read(|connection| placements::pending(connection, after, BATCH))?;
             let Some((last, _)) = pending.last() else { break };
             after = *last;
-            let placed = self.place(&pending);
-            let mut done = Vec::with_capacity(pending.len());
-            for ((id, _), placed) in pending.iter().zip(placed) {
-                match placed {
-                    Ok(()) => done.push(*id),
-                    Err(error) => drop(failed.get_or_insert(error)),
+            let destinations: Vec<_> = pending
+                .iter()
+                .map(|(_, placement)| self.layout.root().join(&placement.target))
+                .collect();
+            let files: Vec<_> = pending
+                .iter()
+                .zip(&destinations)
+                .map(|((_, placement), destination)| incoming(placement, destination))
+                .collect();
+            let (mut done, mut bodies) = (Vec::with_capacity(pending.len()), Vec::new());
+            for ((id, placement), placed) in pending.iter().zip(self.store.place(&files)) {
+                if let Err(error) = placed {
+                    failed.get_or_insert(error);
+                    continue;
+                }
+                done.push(*id);
+                if let Source::Staged { accession, .. } = &placement.source {
+                    bodies.push(accession);
                 }
             }
             if !done.is_empty() {
                 self.custody.placed(done)?;
             }
+            // Not before: a replay would look for them.
+            bodies.into_iter().for_each(|accession| self.tray.forget(accession));
         }
         failed.map_or(Ok(()), |error| Err(error.into()))
     }
-
-    fn place(&self, pending: &[(i64, Placement)]) -> Vec<Result<(), BlobError>> {
-        let paths: Vec<_> = pending.iter().map(|(_, placement)| self.paths(placement)).collect();
-        let incoming: Vec<_> = pending
-            .iter()
-            .zip(&paths)
-            .filter_map(|((_, placement), paths)| Some(incoming(placement, paths.as_ref().ok()?)))
-            .collect();
-        let mut placed = self.store.place(&incoming).into_iter();
-        let outcome = |paths: Result<Paths, BlobError>| {
-            paths?;
-            placed.next().map_or(Ok(()), |placed| placed.map(drop))
-        };
-        paths.into_iter().map(outcome).collect()
-    }
-
-    fn paths(&self, placement: &Placement) -> Result<Paths, BlobError> {
-        Ok(Paths {
-            destination: self.layout.root().join(&placement.target),
-            staged: match &placement.source {
-                Source::Staged { accession, .. } => self.layout.staged(accession)?,
-                Source::Bytes(_) => PathBuf::new(),
-            },
-        })
-    }
 }
 
-/// The paths that a placement is about.
-struct Paths {
-    destination: PathBuf,
-    /// Where its body lies, if it has one.
-    staged: PathBuf,
-}
-
-fn incoming<'a>(placement: &'a Placement, paths: &'a Paths) -> Incoming<'a> {
+fn incoming<'a>(placement: &'a Placement, destination: &'a Path) -> Incoming<'a> {
     Incoming {
-        destination: &paths.destination,
+        destination,
         source: match &placement.source {
-            Source::Staged { size_bytes, .. } => place::Source::Staged {
-                path: &paths.staged,
+            Source::Staged {
+                accession,
+                size_bytes,
+            } => place::Source::Body {
+                accession,
                 size_bytes: *size_bytes,
             },
             Source::Bytes(bytes) => place::Source::Bytes(bytes),
