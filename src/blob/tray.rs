@@ -54,9 +54,10 @@ pub struct Small<'a> {
 }
 
 /// The tray of one vault, cheap to clone.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Tray(Arc<Inner>);
 
+#[derive(Debug)]
 struct Inner {
     layout: Layout,
     state: Mutex<State>,
@@ -64,7 +65,7 @@ struct Inner {
     changed: Condvar,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct State {
     segments: Vec<Segment>,
     /// The one that is being filled.
@@ -84,6 +85,7 @@ type Batch = OnceLock<Result<(), Failure>>;
 #[derive(Clone, Copy, Debug)]
 struct Failure(Option<i32>, io::ErrorKind);
 
+#[derive(Debug)]
 struct Segment {
     file: Arc<File>,
     filled: u64,
@@ -104,6 +106,7 @@ struct Entry {
     is_wiped: bool,
 }
 
+#[derive(Debug)]
 struct Queued {
     id: String,
     entry: Entry,

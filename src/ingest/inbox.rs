@@ -13,7 +13,6 @@ use super::{
 use crate::{
     blob::{BlobError, StagedBody, capacity},
     catalog::accessions::{self, Accession, View},
-    crypto::BodyReader,
     domain::{hex, time::Zone},
     sftp::space::{
         Attributes, Capacity, Entry, FileSpace, ReadFile, Result, SpaceError, SpaceErrorKind, VirtualPath,

@@ -4,10 +4,10 @@
 //! It must never see plaintext.
 //!
 //! Invariants: at most one piece is on its way; pieces are digested and written in order, each once. A body that stays
-//! below one piece costs no hand-over at all.
+//! below one piece costs no hand-over, and no file unless somebody asks for one.
 
 use crate::{
-    blob::{BlobError, Disk, StagedBody, disk::Later, staging::DIRECT_ALIGNMENT_BYTES},
+    blob::{BlobError, Disk, Layout, StagedBody, disk::Later, staging::DIRECT_ALIGNMENT_BYTES},
     crypto::{
         StoredDigest,
         body::{CHUNK_BYTES, TAG_BYTES},
@@ -26,7 +26,10 @@ const BUFFER_BYTES: usize = DIRECT_ALIGNMENT_BYTES + PIECE_BYTES + DIRECT_ALIGNM
 
 /// A staged body with what is still on its way to it.
 pub(super) struct Outgoing {
-    staged: StagedBody,
+    layout: Layout,
+    id: String,
+    /// Made when the first byte goes there.
+    staged: Option<StagedBody>,
     disk: Disk,
     /// Ciphertext that wasn't handed over, from `lead` on.
     buffer: Vec<u8>,
@@ -65,9 +68,11 @@ impl Piece {
 }
 
 impl Outgoing {
-    pub(super) fn new(staged: StagedBody, disk: Disk) -> Self {
+    pub(super) fn new(layout: Layout, id: String, disk: Disk) -> Self {
         Outgoing {
-            staged,
+            layout,
+            id,
+            staged: None,
             disk,
             buffer: Vec::new(),
             lead: 0,
@@ -110,6 +115,7 @@ impl Outgoing {
         if filled < PIECE_BYTES {
             return Ok(());
         }
+        self.staged()?;
         let mut digest = self.settle()?;
         let cut = self.lead + filled / DIRECT_ALIGNMENT_BYTES * DIRECT_ALIGNMENT_BYTES;
         let (next, next_lead) = self.aligned_buffer(cut);
@@ -118,7 +124,7 @@ impl Outgoing {
             lead: std::mem::replace(&mut self.lead, next_lead),
         };
         piece.buffer.truncate(cut);
-        let tail = self.staged.tail();
+        let tail = self.staged()?.tail();
         self.state = State::Writing(self.disk.run(move || {
             let outcome = tail.write(piece.bytes());
             if outcome.is_ok() {
@@ -142,7 +148,7 @@ impl Outgoing {
                 let Some(written) = later.wait() else {
                     return Err(self.lost());
                 };
-                match self.staged.note(written.piece.bytes().len(), written.outcome) {
+                match self.staged()?.note(written.piece.bytes().len(), written.outcome) {
                     Ok(()) => {
                         self.disk.keep_buffer(written.piece.buffer);
                         Ok(written.digest)
@@ -153,7 +159,7 @@ impl Outgoing {
                     }
                 }
             }
-            State::Stuck(mut digest, piece) => match self.staged.append(piece.bytes()) {
+            State::Stuck(mut digest, piece) => match self.staged()?.append(piece.bytes()) {
                 Ok(()) => {
                     digest.update(piece.bytes());
                     Ok(digest)
@@ -179,9 +185,13 @@ impl Outgoing {
     /// # Errors
     /// When it can't be. Nothing is lost; it may be tried again.
     pub(super) fn flush(&mut self) -> Result<(), BlobError> {
+        self.staged()?;
         let mut digest = self.settle()?;
         let rest = self.buffer.get(self.lead..).unwrap_or_default();
-        let appended = self.staged.append(rest);
+        let appended = match &mut self.staged {
+            Some(staged) => staged.append(rest),
+            None => Err(self.lost()),
+        };
         if appended.is_ok() {
             digest.update(rest);
             self.buffer.truncate(self.lead);
@@ -196,10 +206,10 @@ impl Outgoing {
     /// When it can't be written, or the store can't promise that.
     pub(super) fn sync(&mut self) -> Result<(), BlobError> {
         self.flush()?;
-        self.staged.sync()
+        self.staged()?.sync()
     }
 
-    /// The body as it lies there, with the digest of it, after everything was written.
+    /// The body as it lies in its file, with the digest of it, after everything was written.
     ///
     /// # Errors
     /// When it can't be written.
@@ -209,23 +219,47 @@ impl Outgoing {
         if self.buffer.capacity() >= BUFFER_BYTES {
             self.disk.keep_buffer(self.buffer);
         }
-        Ok((self.staged, digest))
+        let staged = match self.staged {
+            Some(staged) => staged,
+            None => StagedBody::create(&self.layout, &self.id)?,
+        };
+        Ok((staged, digest))
+    }
+
+    /// The body itself, with the digest of it, if it is so small that nothing of it has been written.
+    pub(super) fn finish_small(self) -> Result<(Vec<u8>, [u8; 32]), Outgoing> {
+        match self.state {
+            State::Idle(mut digest) if self.staged.is_none() && self.lead == 0 => {
+                digest.update(&self.buffer);
+                Ok((self.buffer, digest.finish()))
+            }
+            _ => Err(self),
+        }
+    }
+
+    fn staged(&mut self) -> Result<&mut StagedBody, BlobError> {
+        match &mut self.staged {
+            Some(staged) => Ok(staged),
+            none => Ok(none.insert(StagedBody::create(&self.layout, &self.id)?)),
+        }
     }
 
     /// Removes the body. Nothing of it was promised to anybody.
     pub(super) fn discard(self) {
-        let _ = self.staged.discard();
+        if let Some(staged) = self.staged {
+            let _ = staged.discard();
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{blob::Layout, domain::hex};
+    use crate::domain::hex;
     use std::fs;
 
     fn outgoing(layout: &Layout, id: &str) -> Outgoing {
-        Outgoing::new(StagedBody::create(layout, id).unwrap(), Disk::start().unwrap())
+        Outgoing::new(layout.clone(), id.to_owned(), Disk::start().unwrap())
     }
 
     fn bytes(length: usize) -> Vec<u8> {
@@ -256,7 +290,7 @@ mod tests {
                 sent += piece.len();
                 if !synced && synced_at.is_some_and(|at| sent >= at) {
                     out.sync().unwrap();
-                    assert_eq!(fs::read(out.staged.path()).unwrap(), given[..sent]);
+                    assert_eq!(fs::read(layout.staged(&id).unwrap()).unwrap(), given[..sent]);
                     synced = true;
                 }
             }
@@ -275,7 +309,7 @@ mod tests {
         let mut out = outgoing(&layout, "A1");
         out.buffer(60_000).extend_from_slice(&bytes(60_000));
         out.pass_on().unwrap();
-        assert!(out.buffer.capacity() < PIECE_BYTES);
+        assert!(out.buffer.capacity() < PIECE_BYTES && out.staged.is_none());
         for _ in 0..20 {
             out.buffer(STEP_BYTES)
                 .extend_from_slice(&bytes(STEP_BYTES + CHUNK_BYTES));
@@ -285,6 +319,35 @@ mod tests {
                 (begins % DIRECT_ALIGNMENT_BYTES, out.buffer.capacity()),
                 (0, BUFFER_BYTES)
             );
+        }
+        assert!(out.finish_small().is_err());
+    }
+
+    #[test]
+    fn a_small_body_is_given_back_unless_it_has_a_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::new(folder.path());
+        layout.create_folders().unwrap();
+        let given = bytes(60_000);
+        for asked in [false, true] {
+            let mut out = outgoing(&layout, "A1");
+            out.buffer(given.len()).extend_from_slice(&given);
+            out.pass_on().unwrap();
+            if asked {
+                out.sync().unwrap();
+            }
+            assert_eq!(layout.staged("A1").unwrap().exists(), asked);
+            match out.finish_small() {
+                Ok((held, digest)) => {
+                    assert!(!asked && held == given);
+                    assert_eq!(digest, *blake3::hash(&given).as_bytes());
+                }
+                Err(out) => {
+                    let (staged, digest) = out.finish().unwrap();
+                    assert!(asked && staged.size_bytes() == given.len() as u64);
+                    assert_eq!(digest, *blake3::hash(&given).as_bytes());
+                }
+            }
         }
     }
 }

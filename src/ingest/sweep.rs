@@ -5,6 +5,7 @@ use super::{
     Ingest,
     settle::{Arrival, SettleError},
     taken::Taken,
+    unsealed::Unsealed,
     upload::{Underlay, Upload, UploadError},
 };
 use crate::{
@@ -111,7 +112,7 @@ impl Ingest {
     }
 
     fn salvage_taken(&self, taken: &Taken) -> Result<bool, SettleError> {
-        let body = StagedBody::open(&self.layout, &taken.id)?.reader()?;
+        let body = Unsealed::File(StagedBody::open(&self.layout, &taken.id)?.reader()?);
         let reader = BodyReader::open_prefix(&taken.file_key()?, body)?;
         let size_bytes = reader.plaintext_bytes();
         let waiting = self.catalogue.read(|connection| {

@@ -7,7 +7,10 @@
 //! *new* key and copies what stays of the old one through it. So no key ever meets one nonce twice, and the digests always
 //! cover exactly the bytes that are there.
 
-use super::outgoing::{Outgoing, STEP_BYTES};
+use super::{
+    outgoing::{Outgoing, STEP_BYTES},
+    unsealed::{Held, Unsealed},
+};
 use crate::{
     blob::{BlobError, Disk, layout::Layout, staging::StagedBody},
     crypto::{
@@ -16,7 +19,7 @@ use crate::{
     },
 };
 use ring::rand::SecureRandom;
-use std::{collections::BTreeMap, fs::File, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Bytes that may arrive ahead of a gap before the upload is refused.
 const ISLANDS_LIMIT_BYTES: usize = 16 * 1024 * 1024;
@@ -79,11 +82,13 @@ pub struct Finished {
     pub stored_size_bytes: u64,
     /// BLAKE3 of the encrypted body.
     pub stored_blake3: [u8; 32],
+    /// The encrypted body, when it is so small that it was left in memory: durable it is only when somebody makes it so.
+    pub held: Option<Held>,
 }
 
 /// An older body whose bytes stay below what is written now.
 pub struct Underlay {
-    reader: BodyReader<File>,
+    reader: BodyReader<Unsealed>,
     size_bytes: u64,
     /// A body of this same upload, which nobody needs once its bytes are copied.
     discard: Option<StagedBody>,
@@ -91,7 +96,7 @@ pub struct Underlay {
 
 impl Underlay {
     /// The first `size_bytes` of a readable body.
-    pub fn new(reader: BodyReader<File>, size_bytes: u64) -> Self {
+    pub fn new(reader: BodyReader<Unsealed>, size_bytes: u64) -> Self {
         Underlay {
             size_bytes: size_bytes.min(reader.plaintext_bytes()),
             reader,
@@ -253,7 +258,7 @@ impl Upload {
         Ok(self.body.out.sync()?)
     }
 
-    /// The end of the file: the body is complete and durable when this returns.
+    /// The end of the file: the body is complete when this returns, and durable unless it is so small that it was left in memory.
     ///
     /// # Errors
     /// When bytes in the middle never came, or the store fails. The upload is as good as before in the first case.
@@ -266,7 +271,7 @@ impl Upload {
             return Err((UploadError::Gap { from, to }, Some(Box::new(self))));
         }
         self.drop_under();
-        self.body.finish().map_err(|error| (error, None))
+        self.body.finish_upload().map_err(|error| (error, None))
     }
 
     /// Ends the upload with the bytes up to the first gap.
@@ -276,7 +281,7 @@ impl Upload {
     pub fn finish_prefix(mut self) -> Result<Finished, UploadError> {
         self.copy_under(self.under_size())?;
         self.drop_under();
-        self.body.finish()
+        self.body.finish_upload()
     }
 
     /// Forgets the upload and its staged body: for one whose bytes nobody was told are kept.
@@ -296,7 +301,7 @@ impl Upload {
         let old = std::mem::replace(&mut self.body, fresh);
         self.drop_under();
         let (staged, file_key, size_bytes) = old.close()?;
-        let reader = BodyReader::open(&file_key, staged.reader()?)?;
+        let reader = BodyReader::open(&file_key, Unsealed::File(staged.reader()?))?;
         self.under = Some(Underlay {
             reader,
             size_bytes: size_bytes.min(keep_bytes),
@@ -381,7 +386,7 @@ impl Body {
     pub(crate) fn create_under(tools: &Tools, file_key: FileKey) -> Result<Self, UploadError> {
         let id = (tools.new_id)()?;
         let writer = BodyWriter::create(&file_key, tools.random.as_ref())?;
-        let mut out = Outgoing::new(StagedBody::create(&tools.layout, &id)?, tools.disk.clone());
+        let mut out = Outgoing::new(tools.layout.clone(), id.clone(), tools.disk.clone());
         out.buffer(0).extend_from_slice(writer.prefix());
         Ok(Body {
             out,
@@ -421,18 +426,48 @@ impl Body {
         Ok((staged, self.file_key, self.length))
     }
 
+    /// Completes the body. A small one is left in memory.
+    fn finish_upload(self) -> Result<Finished, UploadError> {
+        let (out, finished) = self.complete()?;
+        match out.finish_small() {
+            Ok((bytes, stored_blake3)) => Ok(Finished {
+                stored_size_bytes: bytes.len() as u64,
+                stored_blake3,
+                held: Some(Held::new(bytes)),
+                ..finished
+            }),
+            Err(out) => Self::written(out, finished),
+        }
+    }
+
     /// Completes the body; it is durable when this returns.
-    pub(crate) fn finish(mut self) -> Result<Finished, UploadError> {
-        self.writer.finish(self.out.buffer(0))?;
-        let (mut staged, stored_blake3) = self.out.finish()?;
+    pub(crate) fn finish(self) -> Result<Finished, UploadError> {
+        let (out, finished) = self.complete()?;
+        Self::written(out, finished)
+    }
+
+    fn written(out: Outgoing, finished: Finished) -> Result<Finished, UploadError> {
+        let (mut staged, stored_blake3) = out.finish()?;
         staged.sync()?;
         Ok(Finished {
+            stored_size_bytes: staged.size_bytes(),
+            stored_blake3,
+            ..finished
+        })
+    }
+
+    /// Its last chunk, and what is known of the original; what is stored isn't known yet.
+    fn complete(mut self) -> Result<(Outgoing, Finished), UploadError> {
+        self.writer.finish(self.out.buffer(0))?;
+        let finished = Finished {
             id: self.id,
             file_key: self.file_key,
             size_bytes: self.length,
             sha256: self.digests.finish().sha256,
-            stored_size_bytes: staged.size_bytes(),
-            stored_blake3,
-        })
+            stored_size_bytes: 0,
+            stored_blake3: [0; 32],
+            held: None,
+        };
+        Ok((self.out, finished))
     }
 }

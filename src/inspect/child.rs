@@ -1,4 +1,5 @@
-//! A worker's main: into the sandbox, then the job, then the answer.
+//! A worker's main: into the sandbox, then the job, then the answer. A template's comes before it: into the sandbox as far as
+//! that goes, then a fork for each job, which is a worker.
 //!
 //! Nothing needs a file once the sandbox is entered: the environment is empty, so there is no locale to load; randomness
 //! comes by a call; times are kept in UTC. A worker that fails leaves without an answer, and says on standard error where
@@ -9,9 +10,11 @@ use super::{
     sandbox::{self, Confinement, Layer, attempts, kernel},
     wire::{Answer, Job, Task, Worker},
 };
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use std::{
-    io::{self, Write},
-    os::unix::net::UnixStream,
+    io::{self, IoSliceMut, Write},
+    mem::MaybeUninit,
+    os::{fd::OwnedFd, unix::net::UnixStream},
     panic::{self, AssertUnwindSafe},
     process::ExitCode,
 };
@@ -39,10 +42,18 @@ pub fn run(work: impl FnOnce(&mut Worker, &Job) -> Answer) -> ExitCode {
             return ExitCode::from(EXIT_UNCONFINED);
         }
     };
-    let layers = match sandbox::enter(&confinement) {
-        Ok(layers) => layers,
+    let entered = if confinement.template {
+        become_worker(socket, &confinement)
+    } else {
+        sandbox::enter(&confinement)
+            .map(|layers| Some((socket, layers)))
+            .map_err(|error| error.to_string())
+    };
+    let (socket, layers) = match entered {
+        Ok(Some(entered)) => entered,
+        Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
-            complain(&error.to_string());
+            complain(&error);
             return ExitCode::from(EXIT_UNCONFINED);
         }
     };
@@ -54,6 +65,47 @@ pub fn run(work: impl FnOnce(&mut Worker, &Job) -> Answer) -> ExitCode {
         }
         Err(_) => ExitCode::from(EXIT_PANIC),
     }
+}
+
+/// A template's life: for each pair of descriptors from the server a worker, which this returns in; nothing at the end.
+fn become_worker(
+    control: UnixStream,
+    confinement: &Confinement,
+) -> Result<Option<(UnixStream, Vec<Layer>)>, String> {
+    let prepared = sandbox::prepare(confinement).map_err(|error| error.to_string())?;
+    let failed = |error: io::Error| error.to_string();
+    while let Some([socket, said]) = receive_pair(&control).map_err(failed)? {
+        let number = match kernel::fork_beside() {
+            Ok(None) => {
+                let socket = kernel::take_over(control, socket, said).map_err(failed)?;
+                let layers = sandbox::complete(confinement, prepared).map_err(|error| error.to_string())?;
+                return Ok(Some((socket, layers)));
+            }
+            Ok(Some(worker)) => worker.as_raw_nonzero().get(),
+            Err(error) => -error.raw_os_error().unwrap_or(1),
+        };
+        (&control).write_all(&number.to_le_bytes()).map_err(failed)?;
+    }
+    Ok(None)
+}
+
+/// A worker's socket and its standard error; nothing when the server is gone.
+fn receive_pair(control: &UnixStream) -> io::Result<Option<[OwnedFd; 2]>> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(2))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut bytes = [IoSliceMut::new(&mut byte)];
+    let received = rustix::net::recvmsg(control, &mut bytes, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    if received.bytes == 0 {
+        return Ok(None);
+    }
+    let rights = ancillary.drain().filter_map(|message| match message {
+        RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
+        _ => None,
+    });
+    let descriptors: Vec<OwnedFd> = rights.flatten().collect();
+    let pair = descriptors.try_into().map(Some);
+    pair.map_err(|_| io::Error::other("not the two descriptors of a worker"))
 }
 
 fn serve(

@@ -58,6 +58,9 @@ pub trait Inspector: Send + Sync {
     /// # Errors
     /// When nobody can look now.
     fn inspect(&self, source: &mut dyn Source, size_bytes: u64, ext: &str) -> Result<Seen, Unavailable>;
+
+    /// Does what nobody waits for; called when there is nothing to look at, by a thread of the gate.
+    fn rest(&self) {}
 }
 
 /// Opens the content of an upload, in the thread that looks at it.
@@ -111,7 +114,8 @@ impl Iterator for Late {
 }
 
 enum State {
-    Pending,
+    /// Somebody may wait for it here.
+    Pending(Arc<Condvar>),
     Done(Looked),
     Abandoned,
 }
@@ -128,8 +132,6 @@ struct Shared {
     queue: Mutex<Queue>,
     /// Something to do, or the end: threads wait for it.
     work: Condvar,
-    /// An answer: clients wait for it.
-    done: Condvar,
 }
 
 impl Shared {
@@ -153,7 +155,6 @@ impl Gate {
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
             work: Condvar::new(),
-            done: Condvar::new(),
         });
         let (late, receiver) = channel();
         let threads = (0..workers.max(1))
@@ -177,21 +178,31 @@ impl Gate {
     pub fn let_in(&self, subject: Subject) -> Ticket<'_> {
         let id = subject.id.clone();
         let mut queue = self.shared.lock();
+        let done = Arc::new(Condvar::new());
+        let mut ticket = Ticket {
+            gate: self,
+            id: None,
+            done: done.clone(),
+        };
         if queue.stopped || queue.states.contains_key(&id) {
-            return Ticket { gate: self, id: None };
+            return ticket;
         }
-        queue.states.insert(id.clone(), State::Pending);
-        if subject.size_bytes < LONG_BYTES {
-            queue.short.push_back(subject);
-        } else {
+        queue.states.insert(id.clone(), State::Pending(done));
+        let is_long = subject.size_bytes >= LONG_BYTES;
+        if is_long {
             queue.long.push_back(subject);
+        } else {
+            queue.short.push_back(subject);
         }
         drop(queue);
-        self.shared.work.notify_all();
-        Ticket {
-            gate: self,
-            id: Some(id),
+        if is_long {
+            // Not every thread takes it.
+            self.shared.work.notify_all();
+        } else {
+            self.shared.work.notify_one();
         }
+        ticket.id = Some(id);
+        ticket
     }
 
     /// Whether a file is in the gate.
@@ -207,7 +218,11 @@ impl Gate {
         queue.short.clear();
         queue.long.clear();
         self.shared.work.notify_all();
-        self.shared.done.notify_all();
+        for state in queue.states.values() {
+            if let State::Pending(done) = state {
+                done.notify_all();
+            }
+        }
     }
 }
 
@@ -216,6 +231,8 @@ pub struct Ticket<'a> {
     gate: &'a Gate,
     /// Nothing for one that was in the gate before, or that a stopped gate doesn't take.
     id: Option<String>,
+    /// Its answer is there, or the end.
+    done: Arc<Condvar>,
 }
 
 impl Ticket<'_> {
@@ -239,8 +256,6 @@ impl Ticket<'_> {
                 return Look::GoesOn;
             }
             queue = self
-                .gate
-                .shared
                 .done
                 .wait_timeout(queue, left)
                 .unwrap_or_else(PoisonError::into_inner)
@@ -254,7 +269,7 @@ impl Drop for Ticket<'_> {
         let Some(id) = self.id.take() else { return };
         let mut queue = self.gate.shared.lock();
         // What was seen already nobody asked for: whoever let it in failed, and its body goes.
-        if let Some(State::Pending) = queue.states.remove(&id) {
+        if let Some(State::Pending(_)) = queue.states.remove(&id) {
             queue.states.insert(id, State::Abandoned);
         }
     }
@@ -270,7 +285,7 @@ impl Drop for Gate {
 }
 
 fn work(shared: &Shared, inspector: &dyn Inspector, late: &Sender<LateAnswer>, takes_long: bool) {
-    while let Some(subject) = next(shared, takes_long) {
+    while let Some(subject) = next(shared, takes_long, || inspector.rest()) {
         let Subject {
             id,
             place,
@@ -286,9 +301,9 @@ fn work(shared: &Shared, inspector: &dyn Inspector, late: &Sender<LateAnswer>, t
         match queue.states.remove(&id) {
             // Cut short by the stop: the next start looks again.
             _ if queue.stopped && looked.is_err() => {}
-            Some(State::Pending) => {
+            Some(State::Pending(done)) => {
                 queue.states.insert(id, State::Done(looked));
-                shared.done.notify_all();
+                done.notify_all();
             }
             _ => {
                 // The finisher may be gone at the end of the server; the next start looks again.
@@ -319,7 +334,9 @@ impl Seek for UntilStop<'_> {
     }
 }
 
-fn next(shared: &Shared, takes_long: bool) -> Option<Subject> {
+/// The next file; `rest` is called once before a wait for one.
+fn next(shared: &Shared, takes_long: bool, rest: impl Fn()) -> Option<Subject> {
+    let mut rested = false;
     let mut queue = shared.lock();
     loop {
         if queue.stopped {
@@ -330,6 +347,13 @@ fn next(shared: &Shared, takes_long: bool) -> Option<Subject> {
         }
         if takes_long && let Some(subject) = queue.long.pop_front() {
             return Some(subject);
+        }
+        if !rested {
+            rested = true;
+            drop(queue);
+            rest();
+            queue = shared.lock();
+            continue;
         }
         queue = shared.work.wait(queue).unwrap_or_else(PoisonError::into_inner);
     }

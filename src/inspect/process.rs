@@ -5,15 +5,20 @@
 //! (`WorkerError::Environment`): a worker that somebody has taken over can bring about the first only, never the second,
 //! or it could have its file asked for again and again.
 //!
+//! Workers for scans are forked by a template (`template`), at the gate from templates that are kept running (`pool`).
+//!
 //! Invariant: when `start` returns, the worker and its group are dead and reaped. The kernel ends a worker when the thread
-//! that started it ends, so the thread that calls `start` stays with it.
+//! that started it, or its template, ends, so the thread that calls `start` stays with it.
 
 mod failure;
 mod meter;
+mod pool;
 mod settings;
+mod template;
 mod worker;
 
 pub use failure::FailureKind;
+pub use pool::Pool;
 pub use settings::{MEDIA_MEMORY_BYTES, SCAN_MEMORY_BYTES, WorkerSettings};
 
 use super::{
@@ -23,8 +28,10 @@ use super::{
 use meter::Meter;
 use std::{
     io,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
+use template::Template;
 use worker::Process;
 
 /// Which program.
@@ -103,60 +110,126 @@ pub fn start(
     source: &mut dyn Source,
     sink: &mut dyn Sink,
 ) -> Run {
-    let begun = Instant::now();
-    let limit = settings.wall_limit(&job.task);
+    let conversation = Conversation {
+        settings,
+        program,
+        job,
+        begun: Instant::now(),
+    };
     let confinement = settings.confinement(program, &job.task);
-    let (process, socket) = match Process::spawn(settings.program(program), &confinement) {
-        Ok(spawned) => spawned,
-        Err(error) => return Run::unstarted(error),
+    let path = settings.program(program);
+    // A template for this one job lives as long as its worker.
+    let mut template = None;
+    let started = match (program, confinement.background) {
+        (Program::Scan, false) => Template::start(path, &confinement)
+            .and_then(|started| template.insert(started).worker()),
+        _ => Process::spawn(path, &confinement),
     };
-    let mut meter = Meter::new(job, source, sink);
-    let (mut source, mut sink) = meter.ports();
-    let said = wire::serve(&socket, job, &mut source, &mut sink, begun + limit);
-    let metered = meter.reading();
-    let (answered, wire_error) = match said {
-        Ok(answer) => (Some(answer), None),
-        Err(error) => (None, Some(error)),
-    };
-    let ended = match process.end(matches!(
-        wire_error,
-        Some(WireError::Closed | WireError::Socket(_))
-    )) {
-        Ok(ended) => ended,
-        Err(error) => return Run::unstarted(error),
-    };
-    let cost = Cost {
-        wall: begun.elapsed(),
-        cpu: ended.usage.cpu,
-        peak_bytes: ended.usage.peak_bytes,
-        read_bytes: metered.read_bytes,
-    };
-    let (answer, kind) = match (answered, wire_error) {
-        (Some(answer), _) => (Ok(answer), None),
-        (None, Some(WireError::Source(error))) => (Err(WorkerError::Environment(error)), None),
-        (None, Some(WireError::Sink(error))) if !metered.unwanted => {
-            (Err(WorkerError::Environment(error)), None)
+    match started {
+        Ok((process, socket)) => {
+            let talk = conversation.talk(&socket, source, sink);
+            conversation.conclude(process, talk)
         }
-        // It refused before it read anything, so nothing of the file can have made it do so.
-        (None, _) if ended.refused_to_start() && metered.read_bytes == 0 => {
-            let text = format!("the worker couldn't start: {}", ended.said);
-            (Err(WorkerError::Environment(io::Error::other(text))), None)
+        Err(error) => Run::unstarted(error),
+    }
+}
+
+/// One job on its way.
+struct Conversation<'a> {
+    settings: &'a WorkerSettings,
+    program: Program,
+    job: &'a Job,
+    begun: Instant,
+}
+
+/// What passed between a worker and this side.
+struct Talk {
+    said: Result<Answer, WireError>,
+    read_bytes: u64,
+    unwanted: bool,
+}
+
+impl Conversation<'_> {
+    fn talk(&self, socket: &UnixStream, source: &mut dyn Source, sink: &mut dyn Sink) -> Talk {
+        let deadline = self.begun + self.settings.wall_limit(&self.job.task);
+        let mut meter = Meter::new(self.job, source, sink);
+        let (mut source, mut sink) = meter.ports();
+        let said = wire::serve(socket, self.job, &mut source, &mut sink, deadline);
+        let metered = meter.reading();
+        Talk {
+            said,
+            read_bytes: metered.read_bytes,
+            unwanted: metered.unwanted,
         }
-        (None, _) if ended.was_stopped() => {
-            let text = "the worker was stopped from outside";
-            (Err(WorkerError::Environment(io::Error::other(text))), None)
+    }
+
+    /// The answer of a worker that has still to be ended.
+    fn answer(
+        &self,
+        (process, socket): (Process, UnixStream),
+        source: &mut dyn Source,
+    ) -> Result<(Answer, Process), WorkerError> {
+        match self.talk(&socket, source, &mut NoSink) {
+            Talk { said: Ok(answer), .. } => Ok((answer, process)),
+            talk => match self.conclude(process, talk).answer {
+                Err(error) => Err(error),
+                // There was none.
+                Ok(_) => Err(WorkerError::Failed(String::new())),
+            },
         }
-        (None, error) => {
-            let kind = FailureKind::of(error.as_ref(), &ended, &confinement);
-            let text = kind.describe(error.as_ref(), &ended, &confinement, limit);
-            (Err(WorkerError::Failed(text)), Some(kind))
+    }
+
+    /// Ends a worker and says how it went.
+    fn conclude(&self, process: Process, talk: Talk) -> Run {
+        let limit = self.settings.wall_limit(&self.job.task);
+        let confinement = self.settings.confinement(self.program, &self.job.task);
+        let Talk {
+            said,
+            read_bytes,
+            unwanted,
+        } = talk;
+        let (answered, wire_error) = match said {
+            Ok(answer) => (Some(answer), None),
+            Err(error) => (None, Some(error)),
+        };
+        let ended = match process.end(matches!(
+            wire_error,
+            Some(WireError::Closed | WireError::Socket(_))
+        )) {
+            Ok(ended) => ended,
+            Err(error) => return Run::unstarted(error),
+        };
+        let cost = Cost {
+            wall: self.begun.elapsed(),
+            cpu: ended.usage.cpu,
+            peak_bytes: ended.usage.peak_bytes,
+            read_bytes,
+        };
+        let (answer, kind) = match (answered, wire_error) {
+            (Some(answer), _) => (Ok(answer), None),
+            (None, Some(WireError::Source(error))) => (Err(WorkerError::Environment(error)), None),
+            (None, Some(WireError::Sink(error))) if !unwanted => (Err(WorkerError::Environment(error)), None),
+            // It refused before it read anything, so nothing of the file can have made it do so.
+            (None, _) if ended.refused_to_start() && read_bytes == 0 => {
+                let text = format!("the worker couldn't start: {}", ended.said);
+                (Err(WorkerError::Environment(io::Error::other(text))), None)
+            }
+            (None, _) if ended.was_stopped() => {
+                let text = "the worker was stopped from outside";
+                (Err(WorkerError::Environment(io::Error::other(text))), None)
+            }
+            (None, error) => {
+                let kind = FailureKind::of(error.as_ref(), &ended, &confinement);
+                let text = kind.describe(error.as_ref(), &ended, &confinement, limit);
+                (Err(WorkerError::Failed(text)), Some(kind))
+            }
+        };
+        Run {
+            answer,
+            kind,
+            said: ended.said,
+            cost,
         }
-    };
-    Run {
-        answer,
-        kind,
-        said: ended.said,
-        cost,
     }
 }
 

@@ -2,7 +2,8 @@
 //! socket that it was given, and to end.
 //!
 //! A worker enters as its first act, before the first byte of a file; dynamic linking is over by then and nothing is
-//! opened afterwards. Layers that don't depend on each other stand behind one another, so that a host without one of them
+//! opened afterwards. For scans, which take less time than that, a template enters as far as it can and then becomes the
+//! workers, by forking: each has its own memory, user, limits and end, as if it had been started by itself. Layers that don't depend on each other stand behind one another, so that a host without one of them
 //! still has the rest. Only the system call filter is required, because it is the layer that the others lean on.
 //!
 //! It must never be entered by the server: there is no way out. Unsafe code stands in `kernel` and `attempts` only.
@@ -25,6 +26,10 @@ use rustix::{
 const FIRST_USER: u32 = 1_900_000_000;
 /// The user that files of nobody's belong to.
 const NOBODY: u32 = 65_534;
+/// Descriptors of a worker: its socket, output and error.
+const STANDARD_DESCRIPTORS: u64 = 3;
+/// A template is handed two more for each worker. Those that a worker could make with them it has no call to make.
+const TEMPLATE_DESCRIPTORS: u64 = STANDARD_DESCRIPTORS + 2;
 /// Threads of a worker for media: libav's, and the main one.
 const MAX_THREADS: u64 = 64;
 /// Bytes of the main thread's stack: documents nest.
@@ -109,29 +114,97 @@ pub fn enter(confinement: &Confinement) -> Result<Vec<Layer>, Unconfined> {
     layers.push(Layer::of("root_folder", leave_file_system()));
     layers.push(Layer::of("capabilities", drop_capabilities()));
     // After the change of user, which would take it back.
-    layers.push(Layer::of(
-        "parent_death",
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)),
-    ));
-    layers.push(Layer::of(
-        "undumpable",
-        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable),
-    ));
+    layers.push(Layer::of("parent_death", end_with_parent()));
+    layers.push(Layer::of("undumpable", forbid_dumps()));
     layers.push(Layer::of(
         "no_new_privileges",
         rustix::thread::set_no_new_privs(true),
     ));
     // Before the limits: making its rules takes a descriptor.
     layers.push(landlock());
-    layers.push(Layer::of("limits", set_limits(confinement, counts_alone)));
-    let filter = match confinement.filter {
-        Filter::Absent => Err("left out by the parent's wish".to_owned()),
-        Filter::Required | Filter::Optional => filter::apply(confinement.profile),
+    let limits = set_limits(confinement, counts_alone, STANDARD_DESCRIPTORS);
+    layers.push(Layer::of("limits", limits));
+    layers.push(set_filter(confinement, || filter::apply(confinement.profile))?);
+    Ok(layers)
+}
+
+/// A template that is locked in.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    layers: Vec<Layer>,
+    is_root: bool,
+}
+
+/// Locks a template in, with everything that the workers which it becomes can have from it; the rest is each worker's own
+/// ([`complete`]). It reads nothing that anybody sent. Call it once, from the only thread.
+///
+/// # Errors
+/// As for [`enter`].
+pub fn prepare(confinement: &Confinement) -> Result<Prepared, Unconfined> {
+    let mut layers = vec![
+        Layer::of("session", rustix::process::setsid().map(drop)),
+        Layer::of("descriptors", kernel::close_all_but_standard()),
+    ];
+    let spaces = UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
+    let is_root = rustix::process::geteuid().is_root();
+    let (namespaces, counts_alone) = if is_root {
+        // It stays root, so that each worker can take a user of its own.
+        let grouped = rustix::thread::set_thread_groups(&[]);
+        (kernel::unshare(spaces), grouped.is_ok())
+    } else {
+        let both = kernel::unshare(UnshareFlags::NEWUSER | spaces);
+        layers.push(Layer::of("user_namespace", both));
+        (both, both.is_ok())
     };
-    if let (Filter::Required, Err(error)) = (confinement.filter, &filter) {
-        return Err(Unconfined(error.clone()));
+    layers.push(Layer::of("namespaces", namespaces));
+    layers.push(Layer::of("root_folder", leave_file_system()));
+    layers.push(Layer::of(
+        "capabilities",
+        rustix::thread::clear_ambient_capability_set(),
+    ));
+    layers.push(Layer::of("parent_death", end_with_parent()));
+    layers.push(Layer::of("undumpable", forbid_dumps()));
+    layers.push(Layer::of(
+        "no_new_privileges",
+        rustix::thread::set_no_new_privs(true),
+    ));
+    layers.push(landlock());
+    let limits = set_limits(confinement, counts_alone, TEMPLATE_DESCRIPTORS);
+    layers.push(Layer::of("limits", limits));
+    layers.push(set_filter(confinement, filter::apply_to_template)?);
+    Ok(Prepared { layers, is_root })
+}
+
+/// Takes from a worker that a template has just become what it doesn't need, so that it is as if it had been started by
+/// itself.
+///
+/// # Errors
+/// As for [`enter`].
+pub fn complete(confinement: &Confinement, template: Prepared) -> Result<Vec<Layer>, Unconfined> {
+    let Prepared { mut layers, is_root } = template;
+    let descriptors = kernel::close_all_but_standard();
+    let (user, user_space) = if is_root {
+        let user = become_nobody();
+        (user, Some(kernel::unshare(UnshareFlags::NEWUSER)))
+    } else {
+        (Err("the server isn't root, so its worker has its user".to_owned()), None)
+    };
+    let mut add = |layer: Layer| {
+        layers.retain(|known| known.name != layer.name);
+        layers.push(layer);
+    };
+    add(Layer::of("descriptors", descriptors));
+    add(Layer::of("user", user));
+    if let Some(user_space) = user_space {
+        add(Layer::of("user_namespace", user_space));
     }
-    layers.push(Layer::of("seccomp", filter));
+    add(Layer::of("capabilities", set_no_capabilities()));
+    // After the change of user, which would take both back.
+    add(Layer::of("parent_death", end_with_parent()));
+    add(Layer::of("undumpable", forbid_dumps()));
+    // For whoever looks at a list of processes; it stands for no layer.
+    let _ = rustix::thread::set_name(c"scan-worker");
+    add(set_filter(confinement, filter::apply_to_fork)?);
     Ok(layers)
 }
 
@@ -159,21 +232,48 @@ fn leave_file_system() -> Result<(), Errno> {
     rustix::process::chdir("/")
 }
 
+fn end_with_parent() -> Result<(), Errno> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+}
+
+fn forbid_dumps() -> Result<(), Errno> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+}
+
+/// Sets a filter, unless the parent wishes otherwise.
+fn set_filter(
+    confinement: &Confinement,
+    set: impl FnOnce() -> Result<(), String>,
+) -> Result<Layer, Unconfined> {
+    let filter = match confinement.filter {
+        Filter::Absent => Err("left out by the parent's wish".to_owned()),
+        Filter::Required | Filter::Optional => set(),
+    };
+    match (confinement.filter, filter) {
+        (Filter::Required, Err(error)) => Err(Unconfined(error)),
+        (_, filter) => Ok(Layer::of("seccomp", filter)),
+    }
+}
+
 fn drop_capabilities() -> Result<(), Errno> {
+    rustix::thread::clear_ambient_capability_set()?;
+    set_no_capabilities()
+}
+
+fn set_no_capabilities() -> Result<(), Errno> {
     let none = CapabilitySets {
         effective: CapabilitySet::empty(),
         permitted: CapabilitySet::empty(),
         inheritable: CapabilitySet::empty(),
     };
-    rustix::thread::clear_ambient_capability_set()?;
     rustix::thread::set_capabilities(None, none)
 }
 
-fn set_limits(confinement: &Confinement, counts_alone: bool) -> Result<(), String> {
+fn set_limits(confinement: &Confinement, counts_alone: bool, descriptors: u64) -> Result<(), String> {
     let mut limits = vec![
         ("fsize", Resource::Fsize, 0, 0),
         ("core", Resource::Core, 0, 0),
-        ("nofile", Resource::Nofile, 3, 3),
+        ("nofile", Resource::Nofile, descriptors, descriptors),
         ("memlock", Resource::Memlock, 0, 0),
         ("msgqueue", Resource::Msgqueue, 0, 0),
         ("stack", Resource::Stack, STACK_BYTES, STACK_BYTES),

@@ -9,12 +9,13 @@
 //! ```
 //!
 //! Lengths are little-endian u32. The worker is not trusted: the parent bounds every frame, every sum and the time.
-//! Invariant: the parent never answers with bytes that the source didn't give, and never waits beyond its deadline.
+//! Invariant: the parent never answers with bytes that the source didn't give, and doesn't wait beyond its
+//! deadline, but for a tenth of the time that is left when a wait begins.
 
 use super::report::{MAX_REPORT_BYTES, Report};
 use serde::{Deserialize, Serialize};
 use std::{
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, IoSlice, Read, Seek, SeekFrom, Write},
     os::unix::net::UnixStream,
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
@@ -28,6 +29,8 @@ pub const MAX_PICTURE_BYTES: usize = 4 << 20;
 pub const MAX_OUTPUT_BYTES: usize = 1 << 20;
 /// Bytes of a job at the most.
 const MAX_JOB_BYTES: usize = 64 << 10;
+/// Bytes of a frame's head: tag and length.
+const HEAD_BYTES: usize = 5;
 /// Bytes before the pixels of a picture: width, height, time.
 const PICTURE_HEAD: usize = 16;
 
@@ -239,7 +242,12 @@ pub fn serve(
     sink: &mut dyn Sink,
     deadline: Instant,
 ) -> Result<Answer, WireError> {
-    let mut line = Line { socket, deadline };
+    let mut line = Line {
+        socket,
+        deadline,
+        armed: None,
+        ahead: Vec::new(),
+    };
     let job_bytes = serde_json::to_vec(job).map_err(|_| WireError::Garbage("a job that is no JSON"))?;
     line.send(b'J', &[&job_bytes])?;
     let mut payload = Vec::new();
@@ -317,30 +325,39 @@ fn read_at(source: &mut dyn Source, size_bytes: u64, offset: u64, buffer: &mut [
     Ok(wanted)
 }
 
+/// The parent's end of the conversation.
 struct Line<'a> {
     socket: &'a UnixStream,
     deadline: Instant,
+    /// The longest that a system call may wait now.
+    armed: Option<Duration>,
+    /// What came together with what was read before.
+    ahead: Vec<u8>,
 }
 
 impl Line<'_> {
-    fn left(&self) -> Result<Duration, WireError> {
+    /// Sees to it that no system call waits much longer than is left. That takes calls of its own, so it isn't done for each.
+    fn arm(&mut self) -> Result<(), WireError> {
         let left = self.deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
-            Err(WireError::Deadline)
-        } else {
-            Ok(left)
+            return Err(WireError::Deadline);
         }
+        if self.armed.is_none_or(|armed| left < armed / 10 * 9) {
+            let set = self.socket.set_read_timeout(Some(left));
+            set.and_then(|()| self.socket.set_write_timeout(Some(left)))
+                .map_err(WireError::Socket)?;
+            self.armed = Some(left);
+        }
+        Ok(())
     }
 
     fn send(&mut self, tag: u8, parts: &[&[u8]]) -> Result<(), WireError> {
-        self.socket
-            .set_write_timeout(Some(self.left()?))
-            .map_err(WireError::Socket)?;
+        self.arm()?;
         send(&mut self.socket, tag, parts).map_err(broken)
     }
 
     fn receive(&mut self, payload: &mut Vec<u8>, limit: usize) -> Result<u8, WireError> {
-        let mut head = [0; 5];
+        let mut head = [0; HEAD_BYTES];
         self.read_exact(&mut head)?;
         let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
         if length > limit {
@@ -354,12 +371,23 @@ impl Line<'_> {
     /// A peer that sends a byte now and then doesn't move the deadline.
     fn read_exact(&mut self, mut buffer: &mut [u8]) -> Result<(), WireError> {
         while !buffer.is_empty() {
-            self.socket
-                .set_read_timeout(Some(self.left()?))
-                .map_err(WireError::Socket)?;
-            match self.socket.read(buffer) {
+            if !self.ahead.is_empty() {
+                let taken = self.ahead.len().min(buffer.len());
+                let (filled, rest) = buffer.split_at_mut(taken);
+                filled.copy_from_slice(&self.ahead[..taken]);
+                self.ahead.drain(..taken);
+                buffer = rest;
+                continue;
+            }
+            self.arm()?;
+            // Most frames are short: one call brings their head and all of them.
+            let mut short = [0; 1_024];
+            let is_long = buffer.len() >= short.len();
+            let into = if is_long { &mut *buffer } else { &mut short[..] };
+            match self.socket.read(into) {
                 Ok(0) => return Err(WireError::Closed),
-                Ok(got) => buffer = &mut buffer[got..],
+                Ok(got) if is_long => buffer = &mut buffer[got..],
+                Ok(got) => self.ahead.extend_from_slice(&short[..got]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(broken(error)),
             }
@@ -378,13 +406,25 @@ fn broken(error: io::Error) -> WireError {
     }
 }
 
+/// Sends a frame in one piece, so that the other side isn't woken for a part of it.
 fn send(socket: &mut impl Write, tag: u8, parts: &[&[u8]]) -> io::Result<()> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let length = u32::try_from(length).map_err(|_| io::Error::other("a frame that is too long"))?;
     let mut head = [tag, 0, 0, 0, 0];
     head[1..].copy_from_slice(&length.to_le_bytes());
-    socket.write_all(&head)?;
-    parts.iter().try_for_each(|part| socket.write_all(part))
+    let mut slices = vec![IoSlice::new(&head)];
+    slices.extend(parts.iter().map(|part| IoSlice::new(part)));
+    let mut rest = &mut slices[..];
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match socket.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(sent) => IoSlice::advance_slices(&mut rest, sent),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 // --- the worker's side -------------------------------------------------------------------------------------------
@@ -403,7 +443,7 @@ impl Worker {
     /// # Errors
     /// When the parent is gone or says something else.
     pub fn start(mut socket: UnixStream) -> io::Result<(Self, Job)> {
-        let mut head = [0; 5];
+        let mut head = [0; HEAD_BYTES];
         socket.read_exact(&mut head)?;
         let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
         if head[0] != b'J' || length > MAX_JOB_BYTES {
@@ -456,7 +496,7 @@ impl Worker {
             b'R',
             &[&offset.to_le_bytes(), &(wanted as u32).to_le_bytes()],
         )?;
-        let mut head = [0; 5];
+        let mut head = [0; HEAD_BYTES];
         socket.read_exact(&mut head)?;
         let length = u32::from_le_bytes([head[1], head[2], head[3], head[4]]) as usize;
         if head[0] != b'D' || length > wanted {

@@ -4,9 +4,9 @@
 use super::{
     gate::{Inspector, Looked, Seen, Unavailable},
     malware::{Clamd, ScanError, Scanned},
-    process::{self, WorkerError, WorkerSettings},
+    process::{Pool, WorkerError, WorkerSettings},
     report::{Fault, FaultCode, MAX_TEXT, Report},
-    wire::{Answer, Job, NoSink, Source, Task},
+    wire::{Answer, Job, Source, Task},
 };
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -28,14 +28,17 @@ pub fn is_recording(ext: &str) -> bool {
 
 /// Worker processes, and the scanner before them.
 pub struct Workers {
-    settings: WorkerSettings,
+    pool: Pool,
     scanner: Option<Clamd>,
 }
 
 impl Workers {
     /// Workers of these programs; `scanner` is asked first.
     pub fn new(settings: WorkerSettings, scanner: Option<Clamd>) -> Self {
-        Workers { settings, scanner }
+        Workers {
+            pool: Pool::new(settings),
+            scanner,
+        }
     }
 
     /// The report of one file, without the malware scanner.
@@ -53,7 +56,7 @@ impl Workers {
         };
         let mut failure = String::new();
         for _ in 0..TRIES {
-            match process::run(&self.settings, &job, source, &mut NoSink) {
+            match self.pool.run(&job, source) {
                 Ok(Answer::Report(report)) => return Ok(*report),
                 Ok(Answer::Failed { detail }) => failure = detail,
                 Ok(_) => failure = "the worker answered something else".to_owned(),
@@ -131,6 +134,10 @@ impl Inspector for Workers {
             Err(WorkerError::Failed(detail)) => Ok(Seen::Failed(detail.chars().take(MAX_TEXT).collect())),
             Err(error) => Err(Unavailable::Inspector(error.to_string())),
         }
+    }
+
+    fn rest(&self) {
+        self.pool.rest();
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::{
     blob::{
-        BlobError, Tray,
+        Tray,
         layout::Layout,
         place::{self, Incoming, Store},
     },

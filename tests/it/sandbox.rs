@@ -372,7 +372,9 @@ fn a_parent_that_waits() {
 /// A worker, whichever or a certain one, that has entered its sandbox, which shows in its filter.
 fn worker_of(parent: u32, certain: Option<u32>) -> PathBuf {
     until("a worker behind its filter", || {
-        let is_meant = |folder: &PathBuf| certain.is_none_or(|one| folder.ends_with(one.to_string()));
+        // Not its template, which is a child of the same parent.
+        let is_worker = |folder: &PathBuf| fs::read_to_string(folder.join("comm")).is_ok_and(|name| name == "scan-worker\n");
+        let is_meant = |folder: &PathBuf| certain.map_or_else(|| is_worker(folder), |one| folder.ends_with(one.to_string()));
         let worker = children_of(parent).into_iter().find(is_meant)?;
         let status = fs::read_to_string(worker.join("status")).ok()?;
         status.contains("Seccomp:\t2").then_some(worker)
@@ -418,6 +420,7 @@ fn a_worker_in_the_background_stands_back() {
         memory_bytes: 256 << 20,
         cpu_seconds: 60,
         background: true,
+        template: false,
     };
     let (socket, input) = UnixStream::pair().unwrap();
     let mut worker = Command::new(settings().scan_program)

@@ -116,6 +116,7 @@ impl WorkerSettings {
             // The kernel counts whole seconds, and takes 0 for "at once".
             cpu_seconds: cpu.as_secs().max(1),
             background: is_background(task),
+            template: false,
         }
     }
 }

@@ -89,6 +89,16 @@ impl Process {
         }
     }
 
+    /// A worker that a template became; `error` is this side of its standard error, which is never waited for.
+    pub(super) fn forked(pid: Pid, error: UnixStream) -> Self {
+        Process {
+            pid,
+            error,
+            listener: None,
+            is_reaped: false,
+        }
+    }
+
     /// Ends it whatever it does, and waits until it is gone. With `is_leaving` it is given a moment to end by itself.
     pub(super) fn end(mut self, is_leaving: bool) -> io::Result<Ended> {
         let patience = Instant::now() + LAST_BREATH;
@@ -117,8 +127,9 @@ impl Process {
         )
     }
 
-    /// Until it is reaped its number is nobody else's. The group exists once the worker has made its session.
-    fn kill(&self) {
+    /// Until it is reaped its number is nobody else's. The group exists once the worker has made its session; one that a
+    /// template became has none, and can't have anybody in it.
+    pub(super) fn kill(&self) {
         let _ = rustix::process::kill_process_group(self.pid, Signal::KILL);
         let _ = rustix::process::kill_process(self.pid, Signal::KILL);
     }
@@ -152,7 +163,7 @@ impl Ended {
 }
 
 /// Keeps the beginning and takes in the rest, so that the worker never waits.
-fn listen(mut error: UnixStream) -> Vec<u8> {
+fn listen(mut error: impl Read) -> Vec<u8> {
     let mut said = Vec::new();
     let mut buffer = [0; 4 << 10];
     loop {
@@ -171,8 +182,11 @@ fn listen(mut error: UnixStream) -> Vec<u8> {
 /// Ends the listening; what was sent before is still heard.
 fn hang_up(error: &UnixStream, listener: &mut Option<JoinHandle<Vec<u8>>>) -> Vec<u8> {
     let _ = error.shutdown(Shutdown::Both);
-    let said = listener.take().map(JoinHandle::join);
-    said.and_then(Result::ok).unwrap_or_default()
+    match listener.take() {
+        Some(listener) => listener.join().unwrap_or_default(),
+        // What waits there, up to the end that was just made.
+        None => listen(error),
+    }
 }
 
 /// Lines, each cut and printable.

@@ -35,6 +35,9 @@ pub struct Confinement {
     pub cpu_seconds: u64,
     /// Whether it stands behind everything else that wants the processor or the disk.
     pub background: bool,
+    /// Whether it looks at nothing itself, but becomes a worker for each file by forking: for scans, which take less time
+    /// than to start a program.
+    pub template: bool,
 }
 
 impl Confinement {
@@ -57,6 +60,9 @@ impl Confinement {
         if self.background {
             words.push("--background".to_owned());
         }
+        if self.template {
+            words.push("--template".to_owned());
+        }
         words
     }
 
@@ -68,7 +74,7 @@ impl Confinement {
             "scan" => Profile::Scan,
             _ => return None,
         };
-        let (mut filter, mut background) = (Filter::Required, false);
+        let (mut filter, mut background, mut template) = (Filter::Required, false, false);
         let (mut memory_bytes, mut cpu_seconds) = (None, None);
         for word in words {
             match word.split_once('=') {
@@ -77,6 +83,8 @@ impl Confinement {
                 None if word == "--without-seccomp" => filter = Filter::Optional,
                 None if word == "--no-seccomp" => filter = Filter::Absent,
                 None if word == "--background" => background = true,
+                // A template has its filter before it has a file: only that of scans lets it fork.
+                None if word == "--template" && profile == Profile::Scan => template = true,
                 _ => return None,
             }
         }
@@ -86,6 +94,7 @@ impl Confinement {
             memory_bytes: memory_bytes?,
             cpu_seconds: cpu_seconds?,
             background,
+            template,
         })
     }
 }
@@ -98,13 +107,14 @@ mod tests {
     fn what_is_written_is_read() {
         for profile in [Profile::Media, Profile::Scan] {
             for filter in [Filter::Required, Filter::Optional, Filter::Absent] {
-                for background in [false, true] {
+                for (background, template) in [(false, false), (true, false), (false, profile == Profile::Scan)] {
                     let confinement = Confinement {
                         profile,
                         filter,
                         memory_bytes: 1 << 30,
                         cpu_seconds: 7,
                         background,
+                        template,
                     };
                     assert_eq!(Confinement::parse(confinement.words()), Some(confinement));
                 }
@@ -121,6 +131,7 @@ mod tests {
             "other --memory=1 --cpu=1",
             "scan --memory=1 --cpu=1 --without-secomp",
             "scan --memory=x --cpu=1",
+            "media --memory=1 --cpu=1 --template",
         ] {
             let words = line.split_whitespace().map(str::to_owned);
             assert_eq!(Confinement::parse(words), None, "{line}");

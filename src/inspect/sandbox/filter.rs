@@ -8,6 +8,10 @@
 //! ```
 //!
 //! A filter of `seccompiler` knows one action for what matches, so there are three; the kernel takes the strictest answer.
+//!
+//! To set them costs the kernel more than most files cost a worker: it tries each filter on each call there is. So a
+//! template sets them once, with what it takes to become a worker, and a worker only takes that away again: a short filter.
+//!
 //! The list is what libav's decoders, libx264 and the Rust runtime were seen to use, with arguments held as tight as they
 //! allow. It must never let through a call that opens, makes, connects, executes, traces or mounts anything.
 
@@ -101,18 +105,63 @@ const ALLOWED: &[i64] = &[
     libc::SYS_time,
 ];
 
+/// What a template does to become a worker, besides what workers do.
+const BECOMING: &[i64] = &[
+    libc::SYS_setgroups,
+    libc::SYS_setresgid,
+    libc::SYS_setresuid,
+    libc::SYS_capset,
+    libc::SYS_close_range,
+    libc::SYS_dup3,
+    libc::SYS_seccomp,
+    #[cfg(target_arch = "x86_64")]
+    libc::SYS_dup2,
+];
+/// Flags of the one `clone` that a template makes: a process whose parent is the template's.
+pub(super) const FORK_FLAGS: i32 = libc::CLONE_PARENT | libc::SIGCHLD;
+
+/// Whose filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// A worker's, with its process id.
+    Worker(u64),
+    /// A template's, and so far that of every worker it becomes.
+    Template,
+}
+
 /// Sets the filter on this process, for good.
 pub(super) fn apply(profile: Profile) -> Result<(), String> {
-    let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
-    let programs = programs(profile, u64::from(own)).map_err(|error| error.to_string())?;
+    set(programs(profile, Whose::Worker(own_process())))
+}
+
+/// Sets a template's filter on this process, for good.
+pub(super) fn apply_to_template() -> Result<(), String> {
+    set(programs(Profile::Scan, Whose::Template))
+}
+
+/// Takes away again what a template may do beyond a worker, in a worker that it has become.
+pub(super) fn apply_to_fork() -> Result<(), String> {
+    set(taking_away(own_process()).map(|program| vec![program]))
+}
+
+fn own_process() -> u64 {
+    rustix::process::getpid()
+        .as_raw_nonzero()
+        .get()
+        .unsigned_abs()
+        .into()
+}
+
+fn set(programs: Result<Vec<BpfProgram>, BackendError>) -> Result<(), String> {
     programs
+        .map_err(|error| error.to_string())?
         .iter()
         .try_for_each(|program| seccompiler::apply_filter_all_threads(program))
         .map_err(|error| error.to_string())
 }
 
 /// The filters in the order in which they are set: the killing one last, because setting one is a call that it kills.
-fn programs(profile: Profile, own_process: u64) -> Result<Vec<BpfProgram>, BackendError> {
+fn programs(profile: Profile, whose: Whose) -> Result<Vec<BpfProgram>, BackendError> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let errno = |errno: i32| SeccompAction::Errno(errno.unsigned_abs());
     let refused = |calls: &[i64]| -> Rules { calls.iter().map(|call| (*call, Vec::new())).collect() };
@@ -120,7 +169,7 @@ fn programs(profile: Profile, own_process: u64) -> Result<Vec<BpfProgram>, Backe
         (refused(MISSING), SeccompAction::Allow, errno(libc::ENOSYS)),
         (refused(FORBIDDEN), SeccompAction::Allow, errno(libc::EPERM)),
         (
-            allowed(profile, own_process)?,
+            allowed(profile, whose)?,
             SeccompAction::KillProcess,
             SeccompAction::Allow,
         ),
@@ -130,7 +179,19 @@ fn programs(profile: Profile, own_process: u64) -> Result<Vec<BpfProgram>, Backe
     .collect()
 }
 
-fn allowed(profile: Profile, own_process: u64) -> Result<Rules, BackendError> {
+/// What a worker must not do that its template may.
+fn taking_away(own_process: u64) -> Result<BpfProgram, BackendError> {
+    let arch = TargetArch::try_from(std::env::consts::ARCH)?;
+    let always = [BECOMING, &[libc::SYS_clone, libc::SYS_unshare, libc::SYS_recvmsg]].concat();
+    let mut rules: Rules = always.into_iter().map(|call| (call, Vec::new())).collect();
+    let other = |value: u64| SeccompCondition::new(0, Len::Dword, Op::Ne, value);
+    let named: u64 = libc::PR_SET_NAME.unsigned_abs().into();
+    rules.insert(libc::SYS_prctl, vec![SeccompRule::new(vec![other(named)?])?]);
+    rules.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![other(own_process)?])?]);
+    SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::KillProcess, arch)?.try_into()
+}
+
+fn allowed(profile: Profile, whose: Whose) -> Result<Rules, BackendError> {
     // What the two other filters answer must pass this one.
     let open = [MISSING, FORBIDDEN, ALLOWED].concat();
     let mut rules: Rules = open.into_iter().map(|call| (call, Vec::new())).collect();
@@ -171,13 +232,31 @@ fn allowed(profile: Profile, own_process: u64) -> Result<Rules, BackendError> {
         vec![is(0, libc::PR_SET_NAME.unsigned_abs().into())?],
     )?;
     // `abort` signals its own process; a signal that looks like an administrator's it can't give itself.
-    when(
-        libc::SYS_tgkill,
-        vec![is(0, own_process)?, is(2, libc::SIGABRT.unsigned_abs().into())?],
-    )?;
+    let mut aborting = vec![is(2, libc::SIGABRT.unsigned_abs().into())?];
+    if let Whose::Worker(own_process) = whose {
+        aborting.push(is(0, own_process)?);
+    }
+    when(libc::SYS_tgkill, aborting)?;
     if profile == Profile::Media {
         let flags = masked(0, !libc::CLONE_DETACHED, THREAD_FLAGS)?;
         when(libc::SYS_clone, vec![flags])?;
+    }
+    if whose == Whose::Template {
+        when(libc::SYS_recvmsg, vec![is(0, 0)?])?;
+        when(libc::SYS_clone, vec![is(0, FORK_FLAGS.unsigned_abs().into())?])?;
+        when(
+            libc::SYS_unshare,
+            vec![is(0, libc::CLONE_NEWUSER.unsigned_abs().into())?],
+        )?;
+        let options = [
+            libc::PR_SET_NAME,
+            libc::PR_SET_PDEATHSIG,
+            libc::PR_SET_DUMPABLE,
+            libc::PR_SET_NO_NEW_PRIVS,
+        ];
+        let options = options.into_iter().map(|option| SeccompRule::new(vec![is(0, option.unsigned_abs().into())?]));
+        rules.insert(libc::SYS_prctl, options.collect::<Result<_, _>>()?);
+        rules.extend(BECOMING.iter().map(|call| (*call, Vec::new())));
     }
     Ok(rules)
 }
@@ -198,21 +277,42 @@ mod tests {
     fn both_profiles_compile_for_both_architectures() {
         for arch in [TargetArch::x86_64, TargetArch::aarch64] {
             for profile in [Profile::Media, Profile::Scan] {
-                let filter = SeccompFilter::new(
-                    allowed(profile, 1).unwrap(),
-                    SeccompAction::KillProcess,
-                    SeccompAction::Allow,
-                    arch,
-                );
-                let program: BpfProgram = filter.unwrap().try_into().unwrap();
-                assert!(!program.is_empty());
+                for whose in [Whose::Worker(1), Whose::Template] {
+                    let filter = SeccompFilter::new(
+                        allowed(profile, whose).unwrap(),
+                        SeccompAction::KillProcess,
+                        SeccompAction::Allow,
+                        arch,
+                    );
+                    let program: BpfProgram = filter.unwrap().try_into().unwrap();
+                    assert!(!program.is_empty());
+                }
             }
         }
     }
 
     #[test]
     fn only_media_makes_threads() {
-        assert!(allowed(Profile::Media, 1).unwrap().contains_key(&libc::SYS_clone));
-        assert!(!allowed(Profile::Scan, 1).unwrap().contains_key(&libc::SYS_clone));
+        let worker = Whose::Worker(1);
+        assert!(allowed(Profile::Media, worker).unwrap().contains_key(&libc::SYS_clone));
+        assert!(!allowed(Profile::Scan, worker).unwrap().contains_key(&libc::SYS_clone));
+    }
+
+    /// A worker that a template became may do what one that was started may do, and nothing else.
+    #[test]
+    fn what_a_template_may_do_besides_is_taken_away() {
+        let started = allowed(Profile::Scan, Whose::Worker(1)).unwrap();
+        let template = allowed(Profile::Scan, Whose::Template).unwrap();
+        let taken = [BECOMING, &[libc::SYS_clone, libc::SYS_unshare, libc::SYS_recvmsg]].concat();
+        for (call, rules) in &template {
+            match started.get(call) {
+                None => assert!(taken.contains(call), "{call}"),
+                // Both of them are narrowed by the worker's own filter.
+                Some(_) if [libc::SYS_prctl, libc::SYS_tgkill].contains(call) => {}
+                Some(started) => assert_eq!(rules, started, "{call}"),
+            }
+        }
+        assert!(started.keys().all(|call| template.contains_key(call)));
+        assert!(!taking_away(1).unwrap().is_empty());
     }
 }

@@ -8,7 +8,7 @@ use rustix::{io::Errno, process::Pid, thread::UnshareFlags};
 use std::{
     io,
     os::{
-        fd::{FromRawFd, OwnedFd},
+        fd::{AsRawFd, FromRawFd, OwnedFd},
         unix::{net::UnixStream, process::ExitStatusExt},
     },
     process::ExitStatus,
@@ -86,7 +86,8 @@ pub(super) fn lower_this_process() -> io::Result<()> {
 /// # Errors
 /// When it is something else: the program was started by hand.
 pub(in crate::inspect) fn take_socket() -> io::Result<UnixStream> {
-    // SAFETY: called once, by a worker's main, which never uses `std::io::stdin`; so this is the only owner.
+    // SAFETY: called by a worker's main, which never uses `std::io::stdin`; so this is the only owner. A template has let go of
+    // the one before.
     let socket = UnixStream::from(unsafe { OwnedFd::from_raw_fd(0) });
     match socket.peer_addr() {
         Ok(_) => Ok(socket),
@@ -96,6 +97,34 @@ pub(in crate::inspect) fn take_socket() -> io::Result<UnixStream> {
             Err(error)
         }
     }
+}
+
+/// Makes a copy of this process, a child not of this one but of its parent. Nothing in the copy, its number in this one.
+///
+/// # Errors
+/// When the system has no process to give.
+pub(in crate::inspect) fn fork_beside() -> io::Result<Option<Pid>> {
+    let flags = libc::c_long::from(super::filter::FORK_FLAGS);
+    // SAFETY: the copy goes on with a copy of this stack and memory. A template has one thread, so no lock is held in it that
+    // nobody would let go of; no pointer is passed.
+    let made = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
+    result(made)?;
+    Ok(i32::try_from(made).ok().and_then(Pid::from_raw))
+}
+
+/// Gives a worker that its template has just become its own socket and standard error, in the place of the template's.
+pub(in crate::inspect) fn take_over(
+    control: UnixStream,
+    socket: OwnedFd,
+    said: OwnedFd,
+) -> io::Result<UnixStream> {
+    // It is standard input, which is closed by what takes its place.
+    std::mem::forget(control);
+    for (from, to) in [(socket, libc::STDIN_FILENO), (said, libc::STDERR_FILENO)] {
+        // SAFETY: the call takes numbers only. Nothing owns standard input any more, and nobody owns standard error.
+        result(unsafe { libc::dup2(from.as_raw_fd(), to) }.into())?;
+    }
+    take_socket()
 }
 
 /// What a process has used.
