@@ -144,10 +144,12 @@ impl Parts {
             .and_then(|path| path.to_str());
         let target = below.unwrap_or_default();
         let deadline = Instant::now() + PLACEMENT_WAIT;
-        while self
-            .ingest
-            .catalogue
-            .read(|connection| placements::is_pending(connection, target))?
+        // Under its name it is whole. To look for it among all that is promised costs more the more that is.
+        while !content.exists()
+            && self
+                .ingest
+                .catalogue
+                .read(|connection| placements::is_pending(connection, target))?
         {
             if self.signals.stopped() {
                 return Err(Pause::Stopped);
