@@ -21,7 +21,7 @@ pub mod reports;
 pub mod search;
 pub mod timeline;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -41,8 +41,10 @@ const BROUGHT_TO_4: [&str; 2] = [
     "DROP INDEX accession_inbox; DROP INDEX accession_waiting_person;",
     include_str!("totals.sql"),
 ];
-/// Read connections kept open between uses.
-const IDLE_READERS: usize = 4;
+/// Read connections kept open between uses: opening one reads the whole schema, which costs as much as a dozen questions.
+const IDLE_READERS: usize = 32;
+/// Statements that a connection keeps ready.
+const READY_STATEMENTS: usize = 64;
 /// How long a connection waits for another one's lock before it says so.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -111,11 +113,16 @@ impl Catalogue {
             Some(connection) => connection,
             None => open_reader(&self.path)?,
         };
-        let transaction = connection.unchecked_transaction()?;
-        let result = reading(&transaction);
-        drop(transaction);
+        connection.prepare_cached("BEGIN")?.execute([])?;
+        let result = reading(&connection);
+        // A serious error ends a snapshot by itself. One that doesn't end goes with its connection.
+        let is_over = connection.is_autocommit()
+            || connection
+                .prepare_cached("ROLLBACK")
+                .and_then(|mut end| end.execute([]))
+                .is_ok();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if idle.len() < IDLE_READERS {
+        if is_over && idle.len() < IDLE_READERS {
             idle.push(connection);
         }
         result
@@ -134,8 +141,17 @@ fn open_reader(path: &Path) -> Result<Connection> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection
         .execute_batch("PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;")?;
+    prepare_statements_once(&connection)?;
     check_schema(&connection)?;
     Ok(connection)
+}
+
+/// Plans are made from a statement's text alone. Otherwise SQLite looks at the values too, wherever an index has a condition,
+/// and makes the plan anew for each value.
+fn prepare_statements_once(connection: &Connection) -> Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.set_prepared_statement_cache_capacity(READY_STATEMENTS);
+    Ok(())
 }
 
 fn check_schema(connection: &Connection) -> Result<()> {
@@ -220,8 +236,7 @@ fn configure_writer(connection: &Connection) -> Result<()> {
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
          PRAGMA secure_delete = FAST; PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY;",
     )?;
-    connection.set_prepared_statement_cache_capacity(64);
-    Ok(())
+    prepare_statements_once(connection)
 }
 
 /// A row limit as SQLite takes it.

@@ -332,7 +332,7 @@ impl TestVault {
         };
         let recipients = vec![self.identity.recipient()];
         let sealer = Sealer::new(recipients, Arc::new(SystemRandom::new()), self.layout.clone());
-        let place = Some(sealer.evidence(staged, file_key, version_id));
+        let place = Some(sealer.evidence(staged, sealer.wrap(file_key), version_id));
         self.custody
             .commit(move |_| Ok(Proposed { draft, place }))
             .unwrap();

@@ -21,7 +21,7 @@ use crate::{
     },
 };
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -53,7 +53,11 @@ pub struct Uploader {
 
 /// Inbox paths that are open for writing, over all sessions: two writers of one file would destroy each other's work.
 #[derive(Default)]
-pub struct OpenPaths(Mutex<HashSet<(String, String)>>);
+pub struct OpenPaths {
+    open: Mutex<HashSet<(String, String)>>,
+    /// Each person's uploads that wait can't be more than this: what was counted last, and every file opened since.
+    waiting_at_most: Mutex<HashMap<String, u64>>,
+}
 
 struct OpenPath {
     paths: Arc<OpenPaths>,
@@ -63,18 +67,37 @@ struct OpenPath {
 impl OpenPaths {
     fn open(self: &Arc<Self>, person: &str, path: &str) -> Option<OpenPath> {
         let key = (person.to_owned(), path.to_owned());
-        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.insert(key.clone()).then(|| OpenPath {
             paths: self.clone(),
             key,
         })
+    }
+
+    /// Whether one more of a person's uploads may wait. Counts what does only when it could be too many.
+    fn may_wait(&self, person: &str, limit: u64, count: impl FnOnce() -> Result<u64>) -> Result<bool> {
+        let bounds = || {
+            self.waiting_at_most
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let known = bounds()
+            .get_mut(person)
+            .filter(|bound| **bound < limit)
+            .map(|bound| *bound += 1);
+        if known.is_some() {
+            return Ok(true);
+        }
+        let waiting = count()?;
+        bounds().insert(person.to_owned(), waiting.saturating_add(1));
+        Ok(waiting < limit)
     }
 }
 
 impl Drop for OpenPath {
     fn drop(&mut self) {
         self.paths
-            .0
+            .open
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&self.key);
@@ -87,6 +110,13 @@ pub struct Inbox {
     open: Arc<OpenPaths>,
     uploader: Uploader,
     folders: HashSet<String>,
+}
+
+/// What stands at a path.
+enum Found {
+    File(Accession),
+    Folder,
+    Nothing,
 }
 
 /// A path as text for the catalogue and as bytes for the client.
@@ -148,9 +178,36 @@ impl Inbox {
         self.has_below(path)
     }
 
-    fn has_below(&self, path: &str) -> Result<bool> {
+    /// What stands at a path, in one snapshot.
+    fn look(&self, path: &str) -> Result<Found> {
+        if path.is_empty() || self.folders.contains(path) {
+            return Ok(self.find(path)?.map_or(Found::Folder, Found::File));
+        }
+        let since = self.ingest.settled_since_ms();
+        let person = &self.uploader.person;
+        let found = self.ingest.catalogue.read(|connection| {
+            if let Some(row) = accessions::at_path(connection, person, path, since)? {
+                return Ok(Found::File(row));
+            }
+            Ok(match accessions::any_below(connection, person, path, since)? {
+                true => Found::Folder,
+                false => Found::Nothing,
+            })
+        });
+        match found.map_err(internal)? {
+            Found::Nothing if self.made_below(path) => Ok(Found::Folder),
+            found => Ok(found),
+        }
+    }
+
+    /// Whether this login made a folder below this one.
+    fn made_below(&self, path: &str) -> bool {
         let below = format!("{path}/");
-        if self.folders.iter().any(|folder| folder.starts_with(&below)) {
+        self.folders.iter().any(|folder| folder.starts_with(&below))
+    }
+
+    fn has_below(&self, path: &str) -> Result<bool> {
+        if self.made_below(path) {
             return Ok(true);
         }
         let since = self.ingest.settled_since_ms();
@@ -200,13 +257,11 @@ impl Inbox {
 impl FileSpace for Inbox {
     fn stat(&mut self, path: &VirtualPath) -> Result<Attributes> {
         let path = self.path(path)?;
-        if let Some(row) = self.find(&path.text)? {
-            return Ok(file_attributes(&row));
+        match self.look(&path.text)? {
+            Found::File(row) => Ok(file_attributes(&row)),
+            Found::Folder => Ok(folder_attributes()),
+            Found::Nothing => Err(no_such_file()),
         }
-        if self.is_folder(&path.text)? {
-            return Ok(folder_attributes());
-        }
-        Err(no_such_file())
     }
 
     fn list(&mut self, path: &VirtualPath) -> Result<Vec<Entry>> {
@@ -277,12 +332,6 @@ impl FileSpace for Inbox {
         attributes: &Attributes,
     ) -> Result<Box<dyn WriteFile>> {
         let path = self.path(path)?;
-        if path.text.is_empty() || (self.find(&path.text)?.is_none() && self.is_folder(&path.text)?) {
-            return Err(SpaceError::new(
-                SpaceErrorKind::Failure,
-                "that is a folder; give a file name",
-            ));
-        }
         self.refuse_citizen_id(&path)?;
         refuse_when_full(&self.ingest)?;
         let open = self.open.open(&self.uploader.person, &path.text).ok_or_else(|| {
@@ -291,7 +340,16 @@ impl FileSpace for Inbox {
                 "this file is being uploaded by another of your connections; wait until it ends, or close it",
             )
         })?;
-        let existing = self.find(&path.text)?;
+        let existing = match self.look(&path.text)? {
+            Found::File(row) => Some(row),
+            Found::Nothing => None,
+            Found::Folder => {
+                return Err(SpaceError::new(
+                    SpaceErrorKind::Failure,
+                    "that is a folder; give a file name",
+                ));
+            }
+        };
         if existing.is_some() && mode.exclusive {
             return Err(SpaceError::new(
                 SpaceErrorKind::Failure,
@@ -321,7 +379,8 @@ impl FileSpace for Inbox {
             Some(_) => {}
             None => {
                 let limit = u64::from(self.ingest.rules.max_waiting_per_person);
-                if self.waiting_count()? >= limit {
+                let person = &self.uploader.person;
+                if !self.open.may_wait(person, limit, || self.waiting_count())? {
                     return Err(SpaceError::new(
                         SpaceErrorKind::Failure,
                         format!(
@@ -819,4 +878,32 @@ fn internal(error: impl std::fmt::Display) -> SpaceError {
         SpaceErrorKind::Failure,
         "the vault has a fault and can't answer now; tell your IT",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    #[test]
+    fn what_waits_is_counted_only_when_it_could_be_too_much() {
+        let (paths, counted) = (OpenPaths::default(), Cell::new(0));
+        let may = |waiting: u64| {
+            let count = || {
+                counted.set(counted.get() + 1);
+                Ok(waiting)
+            };
+            paths.may_wait("P1", 10, count).unwrap()
+        };
+        // Counted once; then eight more can't be too many, whatever became of them.
+        assert!((0..9).all(|_| may(1)));
+        assert_eq!(counted.get(), 1);
+        // Two of those still wait, so there is room for eight again.
+        assert!((0..8).all(|_| may(2)));
+        assert_eq!(counted.get(), 2);
+        // At the limit each one is counted, and there is room as soon as something was finished.
+        assert!(!may(10) && !may(11) && may(9) && !may(10));
+        assert_eq!(counted.get(), 6);
+        assert!(paths.may_wait("P2", 10, || Ok(0)).unwrap());
+    }
 }

@@ -299,7 +299,7 @@ impl Ingest {
     ) -> Result<Committed, SettleError> {
         let evidence_id = self.new_id()?;
         let record_id = self.new_id()?;
-        let file_key = taken.file_key()?;
+        let key = self.sealer.wrap(taken.file_key()?);
         let mut sealed = inspection.write(draft(Kind::EvidenceSealed, taken, resumed));
         if self.is_deep_due(&inspection) {
             self.write_deep_sidecar(taken)?;
@@ -358,7 +358,7 @@ impl Ingest {
                 u32::try_from(version).map_err(|_| CommitError::Refused("too many versions".to_owned()))?;
             let place = sealer.evidence(
                 body.staged_body(),
-                file_key,
+                key,
                 VersionId {
                     customer: identity.customer.clone(),
                     evidence,

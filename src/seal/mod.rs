@@ -32,6 +32,13 @@ pub struct VersionId {
     pub version: u32,
 }
 
+/// A file key with the header that gives it to the recipients. Making one costs two X25519 operations a recipient, so it is made before
+/// the event's turn in the sequencer.
+pub struct WrappedKey {
+    file_key: FileKey,
+    header: Result<Vec<u8>, CommitError>,
+}
+
 /// A complete staged body that an event moves to its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StagedBody {
@@ -64,8 +71,16 @@ impl Sealer {
         }
     }
 
+    /// Wraps a file key to the recipients.
+    pub fn wrap(&self, file_key: FileKey) -> WrappedKey {
+        WrappedKey {
+            header: header::wrap(&file_key, &self.recipients).map_err(failed),
+            file_key,
+        }
+    }
+
     /// The files of a sealed version: its body, its record under the same file key, and the header that opens both.
-    pub fn evidence(&self, body: StagedBody, file_key: FileKey, version: VersionId) -> Place {
+    pub fn evidence(&self, body: StagedBody, key: WrappedKey, version: VersionId) -> Place {
         let sealer = self.clone();
         Box::new(move |record| {
             let VersionId {
@@ -75,13 +90,10 @@ impl Sealer {
             } = &version;
             let layout = &sealer.layout;
             Ok(vec![
-                sealer.bytes(
-                    layout.header(evidence, *version),
-                    header(&file_key, &sealer.recipients)?,
-                )?,
+                sealer.bytes(layout.header(evidence, *version), key.header?)?,
                 sealer.bytes(
                     layout.record(customer, evidence, *version),
-                    sealer.body(&file_key, record)?,
+                    sealer.body(&key.file_key, record)?,
                 )?,
                 Placement {
                     target: sealer.relative(layout.content(customer, evidence, *version))?,
@@ -113,17 +125,14 @@ impl Sealer {
 
     /// The files of what is kept aside: rejected, withdrawn, a declaration.
     pub fn kept(&self, body: StagedBody, file_key: FileKey) -> Place {
-        let sealer = self.clone();
+        let (sealer, key) = (self.clone(), self.wrap(file_key));
         Box::new(move |record| {
             let layout = &sealer.layout;
             Ok(vec![
-                sealer.bytes(
-                    layout.kept_header(&body.accession),
-                    header(&file_key, &sealer.recipients)?,
-                )?,
+                sealer.bytes(layout.kept_header(&body.accession), key.header?)?,
                 sealer.bytes(
                     layout.kept_record(&body.accession),
-                    sealer.body(&file_key, record)?,
+                    sealer.body(&key.file_key, record)?,
                 )?,
                 Placement {
                     target: sealer.relative(layout.kept_content(&body.accession))?,
@@ -136,16 +145,14 @@ impl Sealer {
     /// The files of an event's record alone, under an id of its own: administration, waiting uploads, duplicates.
     pub fn registry(&self, event: String) -> Place {
         let sealer = self.clone();
+        let key = FileKey::generate(self.random.as_ref()).map(|key| self.wrap(key));
         Box::new(move |record| {
-            let file_key = FileKey::generate(sealer.random.as_ref()).map_err(failed)?;
+            let key = key.map_err(failed)?;
             Ok(vec![
-                sealer.bytes(
-                    sealer.layout.registry_header(&event),
-                    header(&file_key, &sealer.recipients)?,
-                )?,
+                sealer.bytes(sealer.layout.registry_header(&event), key.header?)?,
                 sealer.bytes(
                     sealer.layout.registry_record(&event),
-                    sealer.body(&file_key, record)?,
+                    sealer.body(&key.file_key, record)?,
                 )?,
             ])
         })
@@ -174,10 +181,6 @@ impl Sealer {
             .map(str::to_owned)
             .ok_or_else(|| failed("a vault path isn't UTF-8"))
     }
-}
-
-fn header(file_key: &FileKey, recipients: &[Recipient]) -> Result<Vec<u8>, CommitError> {
-    header::wrap(file_key, recipients).map_err(failed)
 }
 
 fn failed(error: impl std::fmt::Display) -> CommitError {

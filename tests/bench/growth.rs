@@ -569,7 +569,7 @@ impl Open {
             evidence: item.evidence,
             version: 1,
         };
-        let place = self.sealer.evidence(body, key, version);
+        let place = self.sealer.evidence(body, self.sealer.wrap(key), version);
         let draft = item.draft;
         self.custody.commit(move |turn| {
             // As an upload does: whether these bytes are sealed already.
