@@ -258,10 +258,9 @@ impl VaultHandle {
             ImmutableSupport::Unsupported("switched off in the configuration".to_owned())
         };
         let (placer_wake, placer_inbox) = channel();
-        let (sequencer, custody) = Sequencer::start(Parts {
+        let parts = Parts {
             writer,
             reopen: Box::new(move || Writer::open(&catalogue_path)),
-            publisher: Publisher::new(layout.log())?,
             signer,
             origin: config.vault.origin.clone(),
             zone: config.zone(),
@@ -269,7 +268,9 @@ impl VaultHandle {
             random: random.clone(),
             stopped_file: layout.log_stopped(),
             placer: placer_wake,
-        })?;
+        };
+        let publisher = Publisher::new(layout.log())?;
+        let (sequencer, custody) = Sequencer::start(parts, publisher, catalogue.clone())?;
         let store = Store::new(layout.clone(), support.clone());
         let placer = Placer::start(
             catalogue.clone(),
@@ -315,7 +316,7 @@ impl VaultHandle {
         let log_dir = LogDir::new(layout.log());
         let room = Arc::new(ReadingRoom {
             contents: Contents::new(layout.clone(), catalogue.clone(), keyring.clone()),
-            log: LogView::new(catalogue.clone(), log_dir.clone(), verifier.clone()),
+            log: LogView::new(catalogue.clone(), log_dir.clone(), verifier.clone()).beside(&custody),
             checks: Checks::default(),
             refusals: Refusals::new(custody.clone(), clock.clone(), random.clone()),
             reads: LiveReads::start(custody.clone(), clock.clone(), random.clone())

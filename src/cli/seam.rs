@@ -85,6 +85,7 @@ pub(super) fn receipt(reading: &Reading, number: u64) -> anyhow::Result<Receipt>
         .with_context(|| {
             format!("the catalogue has no receipt {number}: `muniment rebuild` makes it again")
         })?;
+    log.wait_for(row.commit_size)?;
     let receipt = receipt::Receipt::load(&log, row)?;
     Ok(Receipt {
         text: receipt.text(reading.config.zone()),

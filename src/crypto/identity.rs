@@ -12,7 +12,10 @@ use zeroize::Zeroizing;
 
 /// A public key `age1…` to which file keys are wrapped.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Recipient(pub(super) age::x25519::Recipient);
+pub struct Recipient {
+    text: age::x25519::Recipient,
+    point: [u8; 32],
+}
 
 /// A secret key `AGE-SECRET-KEY-1…` that opens what was wrapped to its recipient. Wiped when dropped.
 #[derive(Clone)]
@@ -52,7 +55,17 @@ impl FromStr for Recipient {
                 agreement::agree_ephemeral(trial, &point, |_| ())
             })
             .map_err(|_| KeyError::WeakRecipient)?;
-        Ok(Self(recipient))
+        Ok(Self {
+            text: recipient,
+            point,
+        })
+    }
+}
+
+impl Recipient {
+    /// The public point.
+    pub(super) fn point(&self) -> &[u8; 32] {
+        &self.point
     }
 }
 
@@ -79,13 +92,13 @@ fn point_of(text: &str) -> Option<[u8; 32]> {
 
 impl fmt::Display for Recipient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        self.text.fmt(formatter)
     }
 }
 
 impl fmt::Debug for Recipient {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
+        self.text.fmt(formatter)
     }
 }
 
@@ -126,7 +139,10 @@ impl Identity {
 
     /// The public half.
     pub fn recipient(&self) -> Recipient {
-        Recipient(self.0.to_public())
+        let text = self.0.to_public();
+        // Its text has a point. If it hadn't, nothing could be wrapped for it: nobody agrees with the point zero.
+        let point = point_of(&text.to_string()).unwrap_or_default();
+        Recipient { text, point }
     }
 }
 

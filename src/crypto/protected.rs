@@ -281,7 +281,7 @@ mod tests {
             names(&open(plain.as_bytes(), None).unwrap()),
             names(std::slice::from_ref(&identity))
         );
-        let to_a_key = age::encrypt(&identity.recipient().0, plain.as_bytes()).unwrap();
+        let to_a_key = age::encrypt(&identity.0.to_public(), plain.as_bytes()).unwrap();
         assert_eq!(
             open(&to_a_key, Some(&phrase("x"))).err(),
             Some(ProtectedError::NoPassphrase)

@@ -1,23 +1,21 @@
 //! Publishing: tiles, then the checkpoint, from what the catalogue holds of the log's right edge.
 //!
-//! The same call serves a commit and a start after a crash: whatever of a committed tree isn't on disk is written, byte
-//! for byte the same each time.
+//! The same call serves commits and a start after a crash: whatever of a committed tree isn't on disk is written, byte
+//! for byte the same each time. [`super::publication`] says when.
 
+use super::fence::{self, FenceError};
 use crate::{
     catalog::{CatalogueError, log_edge},
     tlog::{
         merkle::{Hash, HashReader},
         store::{LogDir, StoreError},
-        tile::{level_count, partial_width},
+        tile::{WIDTH, level_count, partial_width},
         tree::TreeTail,
         writer::{Durability, ExtendError, LogWriter},
     },
 };
 use rusqlite::Connection;
-use std::{collections::VecDeque, path::PathBuf};
-
-/// Leaves kept in memory for the partial bundle: at most one bundle and one group.
-const RECENT_LEAVES: usize = 512;
+use std::path::PathBuf;
 
 /// Why the log's files couldn't be brought up to the catalogue.
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +23,15 @@ pub enum PublishError {
     /// The log's folder refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The catalogue's edge can't be read or has a hole.
+    /// The catalogue can't be read.
+    #[error(transparent)]
+    Catalogue(#[from] CatalogueError),
+    /// The catalogue's edge has a hole.
     #[error(transparent)]
     Edge(#[from] EdgeError),
+    /// The edge doesn't fit its checkpoint.
+    #[error(transparent)]
+    Tail(#[from] FenceError),
     /// A tile couldn't be written.
     #[error(transparent)]
     Extend(#[from] ExtendError<EdgeError>),
@@ -56,7 +60,6 @@ pub struct Publisher {
     writer: LogWriter,
     /// Tree size the files on disk are known to have; 0 until the first publication of this process.
     published: u64,
-    recent: VecDeque<(u64, Vec<u8>)>,
 }
 
 impl Publisher {
@@ -68,7 +71,6 @@ impl Publisher {
         Ok(Publisher {
             writer: LogWriter::create(log)?,
             published: 0,
-            recent: VecDeque::new(),
         })
     }
 
@@ -77,50 +79,36 @@ impl Publisher {
         self.writer.dir()
     }
 
-    /// Hands over a leaf that was just committed, so that it needn't be read again.
-    pub fn remember(&mut self, index: u64, bytes: Vec<u8>) {
-        if self.recent.len() == RECENT_LEAVES {
-            self.recent.pop_front();
-        }
-        self.recent.push_back((index, bytes));
-    }
-
-    /// Lets go of leaves whose commit failed.
-    pub fn forget_recent(&mut self) {
-        self.recent.clear();
-    }
-
-    /// Brings the files from `durable` leaves, or what this process published before, to the tree of `tail`.
+    /// Brings the files to the newest tree that the catalogue holds, and gives its size. Full tiles are durable then.
     ///
     /// # Errors
     /// When the folder or the catalogue refuses; a later call does the rest.
-    pub fn publish(
-        &mut self,
-        connection: &Connection,
-        tail: &TreeTail,
-        durable: u64,
-        note: &str,
-    ) -> Result<(), PublishError> {
-        let from = self.published.max(durable);
-        let mut hashes = Edge { connection, tail };
-        let recent = &self.recent;
+    pub fn publish(&mut self, connection: &Connection) -> Result<u64, PublishError> {
+        let Some((size, note)) = log_edge::latest_checkpoint(connection)? else {
+            return Ok(0);
+        };
+        let tail = fence::read_tail(connection)?;
+        let from = self.published.max(log_edge::published_size(connection)?);
+        let mut hashes = Edge {
+            connection,
+            tail: &tail,
+        };
+        let mut bundle = (0, Vec::new());
         let entry = |index: u64| {
-            let first = recent.front().map_or(u64::MAX, |(first, _)| *first);
-            let cached = index
-                .checked_sub(first)
-                .and_then(|at| recent.get(usize::try_from(at).ok()?));
-            match cached.filter(|(at, _)| *at == index) {
-                Some((_, bytes)) => Ok(bytes.clone()),
-                None => log_edge::leaves(connection, index, index + 1)?
-                    .pop()
-                    .ok_or(EdgeError::Hole { what: "leaf", index }),
+            if bundle.1.is_empty() || index / WIDTH as u64 != bundle.0 / WIDTH as u64 {
+                let first = index / WIDTH as u64 * WIDTH as u64;
+                bundle = (first, log_edge::leaves(connection, first, first + WIDTH as u64)?);
             }
+            let entry = index
+                .checked_sub(bundle.0)
+                .and_then(|at| bundle.1.get(usize::try_from(at).ok()?));
+            Ok(entry.ok_or(EdgeError::Hole { what: "leaf", index })?.clone())
         };
         self.writer
-            .extend(from, tail.size(), &mut hashes, entry, Durability::Lazy)?;
+            .extend(from, size, &mut hashes, entry, Durability::Lazy)?;
         self.writer.write_checkpoint(note.as_bytes(), Durability::Lazy)?;
-        self.published = tail.size();
-        Ok(())
+        self.published = size;
+        Ok(size)
     }
 }
 

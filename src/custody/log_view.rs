@@ -3,6 +3,7 @@
 //! It changes nothing and signs nothing. Invariant: what isn't published can't be seen here as if it were: a reader is
 //! never shown a proof against a checkpoint that nobody else can fetch.
 
+use super::{publication::Published, sequencer::Custody};
 use crate::{
     catalog::{Catalogue, CatalogueError, log_edge},
     tlog::{
@@ -15,7 +16,14 @@ use crate::{
     },
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Between two looks at what another process publishes, and how many of them there are.
+const PAUSE: Duration = Duration::from_millis(10);
+const PAUSES: usize = 100;
 
 /// Why the log can't be read.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +67,8 @@ pub struct LogView {
     catalogue: Catalogue,
     dir: LogDir,
     verifier: VerifierKey,
+    /// Where this process publishes it: what was committed is waited for.
+    published: Option<Published>,
     /// The full bundle read last: a day's receipts lie side by side.
     bundle: Arc<Mutex<Option<Bundle>>>,
 }
@@ -75,7 +85,22 @@ impl LogView {
             catalogue,
             dir,
             verifier,
+            published: None,
             bundle: Arc::default(),
+        }
+    }
+
+    /// The same log, read beside the commits: what was answered before is found.
+    pub fn beside(self, custody: &Custody) -> Self {
+        LogView {
+            published: Some(custody.published().clone()),
+            ..self
+        }
+    }
+
+    fn catch_up(&self) {
+        if let Some(published) = &self.published {
+            published.catch_up();
         }
     }
 
@@ -94,11 +119,26 @@ impl LogView {
         &self.verifier
     }
 
+    /// Waits a moment for the process that commits to publish `size` leaves, for a command beside a running server.
+    ///
+    /// # Errors
+    /// When the checkpoint can't be read or isn't one.
+    pub fn wait_for(&self, size: u64) -> Result<(), LogViewError> {
+        for _ in 0..PAUSES {
+            if self.published_size()? >= size {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(())
+    }
+
     /// Leaves covered by the checkpoint on disk; 0 before the first one.
     ///
     /// # Errors
     /// When it can't be read or isn't a checkpoint.
     pub fn published_size(&self) -> Result<u64, LogViewError> {
+        self.catch_up();
         let Some(bytes): Option<Vec<u8>> = self.dir.checkpoint()? else {
             return Ok(0);
         };
@@ -110,6 +150,7 @@ impl LogView {
     /// # Errors
     /// When it can't be read or isn't a checkpoint.
     pub fn head(&self) -> Result<Option<Note>, LogViewError> {
+        self.catch_up();
         let Some(bytes) = self.dir.checkpoint()? else {
             return Ok(None);
         };
@@ -202,6 +243,7 @@ impl LogView {
     /// # Errors
     /// When a tile is missing or damaged.
     pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogViewError> {
+        self.catch_up();
         let prove = || inclusion_proof(index, size, &mut self.dir.reader(size));
         // A partial tile may give way to its full one between the two looks that a reader takes; the second try sees it.
         prove()

@@ -5,6 +5,7 @@ pub mod fence;
 pub mod fixity;
 pub mod held;
 pub mod log_view;
+pub mod publication;
 pub mod rebuild;
 pub mod receipt;
 pub mod record;

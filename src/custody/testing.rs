@@ -138,7 +138,6 @@ impl TestVault {
         let parts = Parts {
             writer,
             reopen: Box::new(move || Writer::open(&reopened)),
-            publisher: Publisher::new(layout.log()).unwrap(),
             signer,
             origin: ORIGIN.to_owned(),
             zone: Zone::default(),
@@ -147,9 +146,10 @@ impl TestVault {
             stopped_file: layout.log_stopped(),
             placer,
         };
-        let (sequencer, custody) = Sequencer::start(parts).unwrap();
         let catalogue = Catalogue::open(&path).unwrap();
-        let log = LogView::new(catalogue.clone(), LogDir::new(layout.log()), verifier);
+        let publisher = Publisher::new(layout.log()).unwrap();
+        let (sequencer, custody) = Sequencer::start(parts, publisher, catalogue.clone()).unwrap();
+        let log = LogView::new(catalogue.clone(), LogDir::new(layout.log()), verifier).beside(&custody);
         let vault = TestVault {
             _folder: folder,
             layout,
@@ -207,6 +207,7 @@ impl TestVault {
     pub(crate) fn catch_up(&self) {
         // Proposals go in order after what came before, and one that is refused leaves no trace.
         assert!(self.custody.commit(|_| Err(CommitError::Stopped)).is_err());
+        self.custody.published().catch_up();
     }
 
     /// Every leaf of the log so far: of everything that was answered before.

@@ -114,7 +114,7 @@ pub struct Inbox {
 
 /// What stands at a path.
 enum Found {
-    File(Accession),
+    File(Box<Accession>),
     Folder,
     Nothing,
 }
@@ -181,13 +181,15 @@ impl Inbox {
     /// What stands at a path, in one snapshot.
     fn look(&self, path: &str) -> Result<Found> {
         if path.is_empty() || self.folders.contains(path) {
-            return Ok(self.find(path)?.map_or(Found::Folder, Found::File));
+            return Ok(self
+                .find(path)?
+                .map_or(Found::Folder, |row| Found::File(Box::new(row))));
         }
         let since = self.ingest.settled_since_ms();
         let person = &self.uploader.person;
         let found = self.ingest.catalogue.read(|connection| {
             if let Some(row) = accessions::at_path(connection, person, path, since)? {
-                return Ok(Found::File(row));
+                return Ok(Found::File(Box::new(row)));
             }
             Ok(match accessions::any_below(connection, person, path, since)? {
                 true => Found::Folder,

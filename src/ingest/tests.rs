@@ -508,6 +508,7 @@ fn the_log_holds_every_event_over_restarts_and_verifies() {
         vault.close();
     }
     let vault = fixture.open();
+    vault.custody.published().catch_up();
     let report = verify_log(&vault.log_dir, &vault.verifier, &[], &[], &mut ());
     assert!(report.is_sound() && report.leaves_proven > 600, "{report:?}");
 }

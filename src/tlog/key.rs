@@ -1,7 +1,7 @@
 //! Ed25519 keys of signed notes: who signs, under which name, for which kind of signature.
 //!
-//! Text forms are those of c2sp.org/signed-note and Go's sumdb/note. A [`SignerKey`] keeps only its seed, wiped
-//! when dropped; `ring` derives what it needs for each signature and does not wipe those copies on its stack.
+//! Text forms are those of c2sp.org/signed-note and Go's sumdb/note. A [`SignerKey`] keeps its seed, wiped when dropped, and what `ring`
+//! derives from it for signatures, which `ring` does not wipe.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use ring::{
@@ -215,6 +215,7 @@ fn cosigned_message(text: &str, time: u64) -> Option<Vec<u8>> {
 pub struct SignerKey {
     verifier: VerifierKey,
     seed: Zeroizing<[u8; 32]>,
+    pair: Ed25519KeyPair,
 }
 
 impl fmt::Debug for SignerKey {
@@ -244,6 +245,7 @@ impl SignerKey {
         Ok(Self {
             verifier: VerifierKey::new(name, algorithm, public)?,
             seed,
+            pair,
         })
     }
 
@@ -276,7 +278,7 @@ impl SignerKey {
     /// Signs a note's text as it is. `None` for a witness's key, which signs with a time.
     pub(super) fn sign(&self, text: &str) -> Option<NoteSignature> {
         match self.verifier.algorithm {
-            Algorithm::Ed25519 => self.signature(Vec::new(), text.as_bytes()),
+            Algorithm::Ed25519 => Some(self.signature(Vec::new(), text.as_bytes())),
             Algorithm::CosignatureV1 => None,
         }
     }
@@ -286,18 +288,18 @@ impl SignerKey {
         match self.verifier.algorithm {
             Algorithm::Ed25519 => None,
             Algorithm::CosignatureV1 => {
-                self.signature(time.to_be_bytes().to_vec(), &cosigned_message(text, time)?)
+                Some(self.signature(time.to_be_bytes().to_vec(), &cosigned_message(text, time)?))
             }
         }
     }
 
-    fn signature(&self, mut bytes: Vec<u8>, message: &[u8]) -> Option<NoteSignature> {
-        bytes.extend_from_slice(pair(&self.seed).ok()?.sign(message).as_ref());
-        Some(NoteSignature {
+    fn signature(&self, mut bytes: Vec<u8>, message: &[u8]) -> NoteSignature {
+        bytes.extend_from_slice(self.pair.sign(message).as_ref());
+        NoteSignature {
             name: self.verifier.name.clone(),
             id: self.verifier.id,
             bytes,
-        })
+        }
     }
 }
 

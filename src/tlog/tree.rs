@@ -2,7 +2,7 @@
 //!
 //! Tile level `l` keeps the hashes of its rightmost, incomplete tile. Knows no files; it reports what tiles gain.
 
-use super::merkle::{Hash, HashReader, root_of};
+use super::merkle::{Hash, HashReader, node_hash, root_of};
 use super::tile::{LEVELS, WIDTH, partial_width};
 
 /// The largest tree that is accepted from storage: far beyond use, and no sum of sizes can overflow.
@@ -35,6 +35,36 @@ pub enum TailError {
 pub struct TreeTail {
     size: u64,
     tails: Vec<Vec<Hash>>,
+    /// Of each of these tiles the complete subtrees, as large as they can be, from the left.
+    peaks: Vec<Vec<Peak>>,
+}
+
+/// A complete subtree of `width` hashes of its tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Peak {
+    width: usize,
+    root: Hash,
+}
+
+/// Adds one hash to the right of a tile's complete subtrees.
+fn push_peak(peaks: &mut Vec<Peak>, hash: Hash) {
+    let mut added = Peak { width: 1, root: hash };
+    while let Some(left) = peaks.pop_if(|left| left.width == added.width) {
+        added = Peak {
+            width: 2 * left.width,
+            root: node_hash(&left.root, &added.root),
+        };
+    }
+    peaks.push(added);
+}
+
+fn peaks_of(tails: &[Vec<Hash>]) -> Vec<Vec<Peak>> {
+    let of = |tail: &Vec<Hash>| {
+        let mut peaks = Vec::new();
+        tail.iter().for_each(|hash| push_peak(&mut peaks, *hash));
+        peaks
+    };
+    tails.iter().map(of).collect()
 }
 
 impl TreeTail {
@@ -69,7 +99,11 @@ impl TreeTail {
                 });
             }
         }
-        Ok(Self { size, tails })
+        Ok(Self {
+            size,
+            peaks: peaks_of(&tails),
+            tails,
+        })
     }
 
     /// The edge of the tree of `size` leaves whose hashes `reader` has.
@@ -87,7 +121,11 @@ impl TreeTail {
         while tails.last().is_some_and(Vec::is_empty) {
             tails.pop();
         }
-        Ok(Self { size, tails })
+        Ok(Self {
+            size,
+            peaks: peaks_of(&tails),
+            tails,
+        })
     }
 
     /// Adds a leaf and calls `gained(level, index, hash)` for every hash that tiles gain by it, lowest level first:
@@ -98,16 +136,21 @@ impl TreeTail {
         for level in 0.. {
             if self.tails.len() == level {
                 self.tails.push(Vec::with_capacity(WIDTH));
+                self.peaks.push(Vec::new());
             }
             gained(level as u8, index, hash);
             let tail = &mut self.tails[level];
+            let peaks = &mut self.peaks[level];
             tail.push(hash);
+            push_peak(peaks, hash);
             if tail.len() < WIDTH {
                 return;
             }
-            hash = root_of(tail);
+            // A full tile is one complete subtree.
+            hash = peaks.first().map_or_else(|| root_of(tail), |peak| peak.root);
             index /= WIDTH as u64;
             tail.clear();
+            peaks.clear();
         }
     }
 
@@ -121,9 +164,13 @@ impl TreeTail {
         &self.tails
     }
 
-    /// The root of the tree: at most 255 node hashes a level.
+    /// The root of the tree: at most eight node hashes a level.
     pub fn root(&self) -> Hash {
-        edge_root(&self.tails)
+        let peaks = self.peaks.iter().flat_map(|peaks| peaks.iter().rev());
+        peaks
+            .map(|peak| peak.root)
+            .reduce(|right, left| node_hash(&left, &right))
+            .unwrap_or(super::merkle::EMPTY_ROOT)
     }
 }
 

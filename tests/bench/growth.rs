@@ -480,10 +480,9 @@ impl Open {
         let verifier = signer.verifier().clone();
         let random: Arc<SystemRandom> = Arc::new(SystemRandom::new());
         let (wake, inbox) = channel();
-        let (sequencer, custody) = Sequencer::start(Parts {
+        let parts = Parts {
             writer,
             reopen: Box::new(move || Writer::open(&path)),
-            publisher: Publisher::new(layout.log())?,
             signer,
             origin: config.vault.origin.clone(),
             zone: config.zone(),
@@ -491,7 +490,9 @@ impl Open {
             random: random.clone(),
             stopped_file: layout.log_stopped(),
             placer: wake,
-        })?;
+        };
+        let publisher = Publisher::new(layout.log())?;
+        let (sequencer, custody) = Sequencer::start(parts, publisher, catalogue.clone())?;
         let unprotected = ImmutableSupport::Unsupported("a benchmark is thrown away".to_owned());
         let store = Store::new(layout.clone(), unprotected);
         let placer = Placer::start(catalogue.clone(), custody.clone(), store, layout.clone(), inbox)?;
@@ -504,7 +505,7 @@ impl Open {
         let versions = catalogue.read(reports::totals)?.versions;
         Ok(Open {
             sealer: Sealer::new(recipients?, random, layout.clone()),
-            log: LogView::new(catalogue, LogDir::new(layout.log()), verifier),
+            log: LogView::new(catalogue, LogDir::new(layout.log()), verifier).beside(&custody),
             custody,
             layout: layout.clone(),
             zone: config.zone(),

@@ -171,6 +171,7 @@ pub(super) fn rebuild_of(fixture: &Fixture) -> Rebuilt {
         identity,
         ..
     } = fixture;
+    vault.custody.published().catch_up();
     let old = layout.root().join("catalog.db.old");
     fs::rename(layout.catalog(), &old).unwrap();
     let source = rebuild::Source {
@@ -188,7 +189,5 @@ pub(super) fn rebuild_of(fixture: &Fixture) -> Rebuilt {
 fn closed(fixture: &Fixture) -> Vec<String> {
     fixture.vault.room.stop();
     fixture.vault.settle_placements();
-    // The next commit comes after the publication of the one before.
-    fixture.disable("nobody");
     rows(fixture)
 }

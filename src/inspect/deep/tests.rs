@@ -206,6 +206,7 @@ impl Bench {
     }
 
     fn log_size(&self) -> u64 {
+        self.vault.custody.published().catch_up();
         let note = self.vault.log_dir.checkpoint().unwrap().unwrap();
         let text = String::from_utf8(note).unwrap();
         text.lines().nth(1).unwrap().parse().unwrap()
