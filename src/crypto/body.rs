@@ -7,13 +7,10 @@
 
 use std::io;
 
-use ring::{
-    aead::{Aad, LessSafeKey, Nonce},
-    rand::SecureRandom,
-};
+use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
-use super::{FileKey, RandomError, file_key::SALT_BYTES, random_bytes};
+use super::{FileKey, RandomError, chunk_key::SealingKey, file_key::SALT_BYTES, random_bytes};
 
 /// Plaintext bytes in each chunk but the last.
 pub const CHUNK_BYTES: usize = 64 * 1024;
@@ -50,17 +47,9 @@ pub enum BodyError {
     /// Randomness for a salt failed.
     #[error(transparent)]
     Random(#[from] RandomError),
-    /// The crypto library refused a length that is in its limits.
+    /// The crypto library refused what is in its limits, or has no ChaCha20-Poly1305 (a libcrypto in FIPS mode).
     #[error("the crypto library failed")]
     Library,
-}
-
-/// Nonce of a chunk: 11 bytes of big-endian counter, one of last-flag (age v1, "payload").
-pub(super) fn chunk_nonce(chunk: u64, last: bool) -> Nonce {
-    let mut nonce = [0; 12];
-    nonce[3..11].copy_from_slice(&chunk.to_be_bytes());
-    nonce[11] = u8::from(last);
-    Nonce::assume_unique_for_key(nonce)
 }
 
 /// Length in bytes of the complete body of a plaintext of that many bytes.
@@ -73,10 +62,9 @@ pub fn body_bytes(plaintext_bytes: u64) -> u64 {
 
 /// Seals one body. Start the file with [`BodyWriter::prefix`], append what `push` gives, end with `finish`.
 ///
-/// Each plaintext byte is copied once and then sealed where it lies; the up to 64 KiB held back between two pushes are
-/// copied twice.
+/// Plaintext is sealed from where it lies; only the up to 64 KiB held back between two pushes are copied.
 pub struct BodyWriter {
-    key: LessSafeKey,
+    key: SealingKey,
     salt: [u8; SALT_BYTES],
     chunks: u64,
     tail: Zeroizing<Vec<u8>>,
@@ -85,8 +73,9 @@ pub struct BodyWriter {
 impl BodyWriter {
     /// A writer for a new body. `salt` must be random and never used before with this key: see [`BodyWriter::create`].
     pub fn new(file_key: &FileKey, salt: [u8; SALT_BYTES]) -> Result<Self, BodyError> {
+        let key = file_key.payload_key(&salt).ok_or(BodyError::Library)?;
         Ok(Self {
-            key: file_key.payload_key(&salt).ok_or(BodyError::Library)?,
+            key: SealingKey::new(&key)?,
             salt,
             chunks: 0,
             tail: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
@@ -129,23 +118,9 @@ impl BodyWriter {
         self.seal(&[], true, out)
     }
 
-    /// Seals tail and `head` as the next chunk, in place at the end of `out`.
+    /// Seals tail and `head` as the next chunk, at the end of `out`.
     fn seal(&mut self, head: &[u8], last: bool, out: &mut Vec<u8>) -> Result<(), BodyError> {
-        let start = out.len();
-        out.extend_from_slice(&self.tail);
-        out.extend_from_slice(head);
-        let nonce = chunk_nonce(self.chunks, last);
-        match self
-            .key
-            .seal_in_place_separate_tag(nonce, Aad::empty(), &mut out[start..])
-        {
-            Ok(tag) => out.extend_from_slice(tag.as_ref()),
-            Err(_) => {
-                // No plaintext may stay in a buffer that is about to be written to disk.
-                out.truncate(start);
-                return Err(BodyError::Library);
-            }
-        }
+        self.key.seal(self.chunks, last, &[&self.tail, head], out)?;
         self.tail.clear();
         self.chunks = self.chunks.checked_add(1).ok_or(BodyError::Library)?;
         Ok(())

@@ -4,14 +4,10 @@
 //!
 //! Invariant: the bytes are wiped when dropped, and come out only through [`FileKey::expose`].
 
-use ring::{
-    aead::{CHACHA20_POLY1305, LessSafeKey, UnboundKey},
-    hkdf, hmac,
-    rand::SecureRandom,
-};
-use zeroize::ZeroizeOnDrop;
+use ring::{hkdf, hmac, rand::SecureRandom};
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
-use super::{RandomError, random_bytes};
+use super::{RandomError, chunk_key::KEY_BYTES, random_bytes};
 
 /// Length of a file key in bytes (age v1, "file key").
 pub const FILE_KEY_BYTES: usize = 16;
@@ -41,10 +37,12 @@ impl FileKey {
 
     /// The body key: HKDF-SHA-256 with the body's salt and the label "payload". Nothing only if `ring` has no such
     /// lengths, which it has.
-    pub(super) fn payload_key(&self, salt: &[u8; SALT_BYTES]) -> Option<LessSafeKey> {
+    pub(super) fn payload_key(&self, salt: &[u8; SALT_BYTES]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, salt).extract(&self.0);
-        let expanded = extracted.expand(&[b"payload"], &CHACHA20_POLY1305).ok()?;
-        Some(LessSafeKey::new(UnboundKey::from(expanded)))
+        let expanded = extracted.expand(&[b"payload"], PayloadKey).ok()?;
+        let mut key = Zeroizing::new([0; KEY_BYTES]);
+        expanded.fill(key.as_mut()).ok()?;
+        Some(key)
     }
 
     /// The header's MAC key: HKDF-SHA-256 without salt and with the label "header".
@@ -52,5 +50,14 @@ impl FileKey {
         let extracted = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&self.0);
         let expanded = extracted.expand(&[b"header"], hmac::HMAC_SHA256).ok()?;
         Some(hmac::Key::from(expanded))
+    }
+}
+
+/// Tells HKDF how long a body key is.
+struct PayloadKey;
+
+impl hkdf::KeyType for PayloadKey {
+    fn len(&self) -> usize {
+        KEY_BYTES
     }
 }

@@ -6,6 +6,7 @@
 //! when dropped and have no `Debug` that shows them; comparisons with secrets or tags are in constant time.
 
 pub mod body;
+mod chunk_key;
 pub mod chunk_tree;
 pub mod digest;
 pub mod file_key;

@@ -7,12 +7,12 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use ring::aead::{Aad, LessSafeKey};
 use zeroize::Zeroizing;
 
 use super::{
     FileKey,
-    body::{BodyError, CHUNK_BYTES, TAG_BYTES, chunk_nonce},
+    body::{BodyError, CHUNK_BYTES, TAG_BYTES},
+    chunk_key::OpeningKey,
     file_key::SALT_BYTES,
     read_at::{ReadAt, read_exact_at},
 };
@@ -20,17 +20,17 @@ use super::{
 /// Bytes of a whole chunk on disk.
 const SEALED_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
 
-/// Opens one body. It keeps the chunk read last, so that small reads in a row decrypt each chunk once; a reader costs
-/// 64 KiB of memory.
+/// Opens one body. Whole chunks are decrypted into the buffer of whoever asks; of a chunk that is asked for in parts the
+/// plaintext is kept, so that small reads in a row decrypt it once. A reader costs 64 KiB of memory.
 pub struct BodyReader<R> {
     source: R,
-    key: LessSafeKey,
+    key: OpeningKey,
     plaintext_bytes: u64,
     /// Index of the last chunk of a complete body; nothing for a prefix, all of whose chunks are whole.
     last_chunk: Option<u64>,
     buffer: Zeroizing<Vec<u8>>,
-    /// Which chunk's plaintext stands at the beginning of `buffer`, and its length.
-    cached: Option<(u64, usize)>,
+    /// Which chunk's plaintext stands at the beginning of `buffer`.
+    cached: Option<u64>,
 }
 
 impl<R: ReadAt> BodyReader<R> {
@@ -82,9 +82,10 @@ impl<R: ReadAt> BodyReader<R> {
             return Err(BodyError::Length { size_bytes });
         }
         read_exact_at(&source, 0, &mut salt).map_err(BodyError::Open)?;
+        let key = file_key.payload_key(&salt).ok_or(BodyError::Library)?;
         let reader = Self {
             source,
-            key: file_key.payload_key(&salt).ok_or(BodyError::Library)?,
+            key: OpeningKey::new(&key)?,
             plaintext_bytes: 0,
             last_chunk: None,
             buffer: Zeroizing::new(vec![0; SEALED_BYTES]),
@@ -99,14 +100,23 @@ impl<R: ReadAt> BodyReader<R> {
     }
 
     /// Fills `buf` with plaintext from `offset` on; fewer bytes than asked for only at the end.
-    /// After an error what was put into `buf` before it is verified plaintext, but counts for nothing.
+    /// After an error what stands in `buf` is verified plaintext, zeros, or what stood there before; none of it counts.
     pub fn read_at(&mut self, mut offset: u64, buf: &mut [u8]) -> Result<usize, BodyError> {
         let mut filled = 0;
         while filled < buf.len() && offset < self.plaintext_bytes {
+            let chunk = offset / CHUNK_BYTES as u64;
             let within = (offset % CHUNK_BYTES as u64) as usize;
-            let chunk = &self.load(offset / CHUNK_BYTES as u64)?[within..];
-            let taken = chunk.len().min(buf.len() - filled);
-            buf[filled..filled + taken].copy_from_slice(&chunk[..taken]);
+            let wanted = &mut buf[filled..];
+            let length = self.length(chunk);
+            let taken = if within == 0 && wanted.len() >= length && !self.is_cached(chunk) {
+                self.decrypt_into(chunk, &mut wanted[..length])?;
+                length
+            } else {
+                let plaintext = &self.load(chunk)?[within..];
+                let taken = plaintext.len().min(wanted.len());
+                wanted[..taken].copy_from_slice(&plaintext[..taken]);
+                taken
+            };
             filled += taken;
             offset += taken as u64;
         }
@@ -136,28 +146,44 @@ impl<R: ReadAt> BodyReader<R> {
         }
     }
 
+    /// Plaintext bytes of a chunk that begins below `plaintext_bytes`.
+    fn length(&self, chunk: u64) -> usize {
+        let begins = chunk * CHUNK_BYTES as u64;
+        (self.plaintext_bytes - begins).min(CHUNK_BYTES as u64) as usize
+    }
+
+    fn is_cached(&self, chunk: u64) -> bool {
+        self.cached == Some(chunk)
+    }
+
     /// The plaintext of a chunk below `plaintext_bytes`, verified.
     fn load(&mut self, chunk: u64) -> Result<&[u8], BodyError> {
-        let length = match self.cached {
-            Some((cached, length)) if cached == chunk => length,
-            _ => self.decrypt(chunk)?,
-        };
+        let length = self.length(chunk);
+        if !self.is_cached(chunk) {
+            self.fetch(chunk)?;
+            let last = self.last_chunk == Some(chunk);
+            let sealed = &mut self.buffer[..length + TAG_BYTES];
+            self.key.open_in_place(chunk, last, sealed)?;
+            self.cached = Some(chunk);
+        }
         Ok(&self.buffer[..length])
     }
 
-    fn decrypt(&mut self, chunk: u64) -> Result<usize, BodyError> {
+    /// The plaintext of a chunk, verified, into `plaintext`, which has its length.
+    fn decrypt_into(&mut self, chunk: u64, plaintext: &mut [u8]) -> Result<(), BodyError> {
+        self.fetch(chunk)?;
+        let last = self.last_chunk == Some(chunk);
+        let sealed = &self.buffer[..plaintext.len() + TAG_BYTES];
+        self.key.open(chunk, last, sealed, plaintext)
+    }
+
+    /// Reads a chunk as it is stored to the beginning of `buffer`.
+    fn fetch(&mut self, chunk: u64) -> Result<(), BodyError> {
         self.cached = None;
-        let begins = chunk * CHUNK_BYTES as u64;
-        let length = (self.plaintext_bytes - begins).min(CHUNK_BYTES as u64) as usize;
-        let sealed = &mut self.buffer[..length + TAG_BYTES];
+        let sealed_bytes = self.length(chunk) + TAG_BYTES;
         let offset = SALT_BYTES as u64 + chunk * SEALED_BYTES as u64;
-        read_exact_at(&self.source, offset, sealed).map_err(|source| BodyError::Io { chunk, source })?;
-        let nonce = chunk_nonce(chunk, self.last_chunk == Some(chunk));
-        self.key
-            .open_in_place(nonce, Aad::empty(), sealed)
-            .map_err(|_| BodyError::Chunk { chunk })?;
-        self.cached = Some((chunk, length));
-        Ok(length)
+        read_exact_at(&self.source, offset, &mut self.buffer[..sealed_bytes])
+            .map_err(|source| BodyError::Io { chunk, source })
     }
 }
 
@@ -328,6 +354,37 @@ mod tests {
         let mut holed = sealed.clone();
         holed[SALT_BYTES + SEALED_BYTES + 5] ^= 1;
         assert_eq!(prefix(&holed).unwrap(), &plaintext[..CHUNK_BYTES]);
+    }
+
+    #[test]
+    fn a_damaged_chunk_leaves_zeros_in_the_buffer_it_was_read_into_and_the_reader_goes_on() {
+        let plaintext = text(4 * CHUNK_BYTES);
+        let mut sealed = seal(&plaintext);
+        sealed[SALT_BYTES + 2 * SEALED_BYTES - 1] ^= 1;
+        let mut reader = BodyReader::open(&key(), sealed).unwrap();
+        // Into the caller's buffer, in the middle of what is asked for and at its beginning.
+        for (first, chunks) in [(0, 3), (1, 1)] {
+            let mut buf = vec![7; chunks * CHUNK_BYTES];
+            let refused = reader.read_at(first as u64 * CHUNK_BYTES as u64, &mut buf);
+            assert!(matches!(refused, Err(BodyError::Chunk { chunk: 1 })));
+            let (before, rest) = buf.split_at((1 - first) * CHUNK_BYTES);
+            let (damaged, behind) = rest.split_at(CHUNK_BYTES);
+            assert!(before == &plaintext[..before.len()]);
+            assert!(damaged.iter().all(|byte| *byte == 0));
+            assert!(behind.iter().all(|byte| *byte == 7));
+        }
+        // Through the reader's own.
+        let mut buf = [7; 100];
+        let refused = reader.read_at(CHUNK_BYTES as u64, &mut buf);
+        assert!(matches!(refused, Err(BodyError::Chunk { chunk: 1 })));
+        assert_eq!(buf, [7; 100]);
+        assert!(reader.buffer[..CHUNK_BYTES].iter().all(|byte| *byte == 0));
+        let mut buf = vec![7; CHUNK_BYTES + 1];
+        assert_eq!(
+            reader.read_at(2 * CHUNK_BYTES as u64, &mut buf).unwrap(),
+            buf.len()
+        );
+        assert!(buf == plaintext[2 * CHUNK_BYTES..3 * CHUNK_BYTES + 1]);
     }
 
     #[test]
