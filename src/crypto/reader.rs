@@ -21,7 +21,7 @@ use super::{
 const SEALED_BYTES: usize = CHUNK_BYTES + TAG_BYTES;
 
 /// Opens one body. Whole chunks are decrypted into the buffer of whoever asks; of a chunk that is asked for in parts the
-/// plaintext is kept, so that small reads in a row decrypt it once. A reader costs 64 KiB of memory.
+/// plaintext is kept, so that small reads in a row decrypt it once. A reader costs a chunk of memory, 64 KiB at the most.
 pub struct BodyReader<R> {
     source: R,
     key: OpeningKey,
@@ -83,12 +83,14 @@ impl<R: ReadAt> BodyReader<R> {
         }
         read_exact_at(&source, 0, &mut salt).map_err(BodyError::Open)?;
         let key = file_key.payload_key(&salt).ok_or(BodyError::Library)?;
+        // Records and other small items are shorter than a chunk.
+        let buffer_bytes = (size_bytes - SALT_BYTES as u64).min(SEALED_BYTES as u64) as usize;
         let reader = Self {
             source,
             key: OpeningKey::new(&key)?,
             plaintext_bytes: 0,
             last_chunk: None,
-            buffer: Zeroizing::new(vec![0; SEALED_BYTES]),
+            buffer: Zeroizing::new(vec![0; buffer_bytes]),
             cached: None,
         };
         Ok((reader, size_bytes))
