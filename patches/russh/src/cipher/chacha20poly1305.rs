@@ -15,9 +15,15 @@
 
 // http://cvsweb.openbsd.org/cgi-bin/cvsweb/src/usr.bin/ssh/PROTOCOL.chacha20poly1305?annotate=HEAD
 
-#[cfg(feature = "aws-lc-rs")]
+#[cfg(all(not(feature = "openssl"), feature = "aws-lc-rs"))]
 use aws_lc_rs::aead::chacha20_poly1305_openssh;
-#[cfg(all(not(feature = "aws-lc-rs"), feature = "ring"))]
+#[cfg(feature = "openssl")]
+use libcrypto as chacha20_poly1305_openssh;
+#[cfg(all(
+    not(feature = "openssl"),
+    not(feature = "aws-lc-rs"),
+    feature = "ring"
+))]
 use ring::aead::chacha20_poly1305_openssh;
 
 use super::super::Error;
@@ -139,5 +145,151 @@ impl super::SealingKey for SealingKey {
             #[allow(clippy::unwrap_used)]
             tag.try_into().unwrap(),
         );
+    }
+}
+
+/// The same interface as `ring::aead::chacha20_poly1305_openssh`, by OpenSSL's libcrypto, whose Poly1305 is vectorized.
+#[cfg(feature = "openssl")]
+mod libcrypto {
+    use std::cell::RefCell;
+
+    use openssl::cipher::Cipher;
+    use openssl::cipher_ctx::CipherCtx;
+    use openssl::error::ErrorStack;
+    use openssl::memcmp;
+    use openssl::pkey::{Id, PKey};
+    use openssl::sign::Signer;
+
+    use crate::cipher::PACKET_LENGTH_LEN;
+
+    pub const KEY_LEN: usize = 64;
+    pub const TAG_LEN: usize = 16;
+
+    /// ChaCha20 with a 64-bit block counter and the sequence number as its nonce.
+    struct Stream(CipherCtx);
+
+    impl Stream {
+        fn new(key: &[u8]) -> Result<Self, ErrorStack> {
+            let mut context = CipherCtx::new()?;
+            context.encrypt_init(Some(Cipher::chacha20()), Some(key), None)?;
+            Ok(Self(context))
+        }
+
+        /// Encrypts or decrypts, which is the same, with the key stream from the given block on.
+        fn apply(
+            &mut self,
+            sequence_number: u32,
+            block: u8,
+            data: &mut [u8],
+        ) -> Result<(), ErrorStack> {
+            let mut iv = [0; 16];
+            iv[0] = block;
+            iv[8..].copy_from_slice(&u64::from(sequence_number).to_be_bytes());
+            self.0.encrypt_init(None, None, Some(&iv))?;
+            let length = data.len();
+            self.0.cipher_update_inplace(data, length)?;
+            Ok(())
+        }
+    }
+
+    /// The first half of the key is the payload's, the second one that of packet lengths.
+    struct Keys {
+        payload: Stream,
+        length: RefCell<Stream>,
+    }
+
+    impl Keys {
+        fn new(key: &[u8; KEY_LEN]) -> Result<Self, ErrorStack> {
+            let (payload, length) = key.split_at(KEY_LEN / 2);
+            Ok(Self {
+                payload: Stream::new(payload)?,
+                length: RefCell::new(Stream::new(length)?),
+            })
+        }
+
+        fn tag(
+            &mut self,
+            sequence_number: u32,
+            ciphertext: &[u8],
+        ) -> Result<[u8; TAG_LEN], ErrorStack> {
+            let mut key = [0; 32];
+            self.payload.apply(sequence_number, 0, &mut key)?;
+            let key = PKey::private_key_from_raw_bytes(&key, Id::POLY1305)?;
+            let mut tag = [0; TAG_LEN];
+            Signer::new_without_digest(&key)?.sign_oneshot(&mut tag, ciphertext)?;
+            Ok(tag)
+        }
+    }
+
+    pub struct OpeningKey(Keys);
+
+    impl OpeningKey {
+        pub fn new(key: &[u8; KEY_LEN]) -> Self {
+            #[allow(clippy::expect_used)] // fails without memory, or where OpenSSL was built without the cipher
+            Self(Keys::new(key).expect("ChaCha20 of libcrypto"))
+        }
+
+        pub fn decrypt_packet_length(
+            &self,
+            sequence_number: u32,
+            mut encrypted: [u8; PACKET_LENGTH_LEN],
+        ) -> [u8; PACKET_LENGTH_LEN] {
+            let mut stream = self.0.length.borrow_mut();
+            match stream.apply(sequence_number, 0, &mut encrypted) {
+                Ok(()) => encrypted,
+                // A length that is refused.
+                Err(_) => [0xff; PACKET_LENGTH_LEN],
+            }
+        }
+
+        #[allow(clippy::indexing_slicing)] // a packet is never shorter than its length field
+        pub fn open_in_place<'a>(
+            &mut self,
+            sequence_number: u32,
+            packet: &'a mut [u8],
+            tag: &[u8; TAG_LEN],
+        ) -> Result<&'a [u8], ErrorStack> {
+            let expected = self.0.tag(sequence_number, packet)?;
+            if !memcmp::eq(&expected, tag) {
+                return Err(ErrorStack::get());
+            }
+            let payload = &mut packet[PACKET_LENGTH_LEN..];
+            self.0.payload.apply(sequence_number, 1, payload)?;
+            Ok(payload)
+        }
+    }
+
+    pub struct SealingKey(Keys);
+
+    impl SealingKey {
+        pub fn new(key: &[u8; KEY_LEN]) -> Self {
+            #[allow(clippy::expect_used)] // as above
+            Self(Keys::new(key).expect("ChaCha20 of libcrypto"))
+        }
+
+        pub fn seal_in_place(
+            &mut self,
+            sequence_number: u32,
+            packet: &mut [u8],
+            tag: &mut [u8; TAG_LEN],
+        ) {
+            #[allow(clippy::expect_used)] // fails without memory; nothing may be sent in the clear then
+            self.seal(sequence_number, packet, tag)
+                .expect("sealing a packet with libcrypto");
+        }
+
+        fn seal(
+            &mut self,
+            sequence_number: u32,
+            packet: &mut [u8],
+            tag: &mut [u8; TAG_LEN],
+        ) -> Result<(), ErrorStack> {
+            let (length, payload) = packet.split_at_mut(PACKET_LENGTH_LEN);
+            let lengths = self.0.length.get_mut();
+            lengths.apply(sequence_number, 0, length)?;
+            self.0.payload.apply(sequence_number, 1, payload)?;
+            *tag = self.0.tag(sequence_number, packet)?;
+            Ok(())
+        }
     }
 }
