@@ -58,6 +58,10 @@ pub trait Inspector: Send + Sync {
     /// # Errors
     /// When nobody can look now.
     fn inspect(&self, source: &mut dyn Source, size_bytes: u64, ext: &str) -> Result<Seen, Unavailable>;
+
+    /// Does ahead what can be done before the next file is known. Called after a look, by the thread that looked and will look
+    /// again, when nobody waits for it.
+    fn prepare(&self) {}
 }
 
 /// Opens the content of an upload, in the thread that looks at it.
@@ -256,6 +260,8 @@ fn work(shared: &Shared, inspector: &dyn Inspector, late: &Sender<LateAnswer>, t
                 let _ = late.send(LateAnswer { id, place, looked });
             }
         }
+        drop(queue);
+        inspector.prepare();
     }
 }
 

@@ -5,8 +5,11 @@
 //! (`WorkerError::Environment`): a worker that somebody has taken over can bring about the first only, never the second,
 //! or it could have its file asked for again and again.
 //!
+//! A thread that inspects one file after another may have the next worker start ahead (`prepare`): it locks itself in and waits for its job,
+//! with nothing but its socket.
+//!
 //! Invariant: when `start` returns, the worker and its group are dead and reaped. The kernel ends a worker when the thread
-//! that started it ends, so the thread that calls `start` stays with it.
+//! that started it ends, so the thread that calls `start` or `prepare` stays with it.
 
 mod failure;
 mod meter;
@@ -17,12 +20,14 @@ pub use failure::FailureKind;
 pub use settings::{MEDIA_MEMORY_BYTES, SCAN_MEMORY_BYTES, WorkerSettings};
 
 use super::{
-    sandbox::{Layer, kernel},
+    sandbox::{Confinement, Layer, kernel},
     wire::{self, Answer, Job, NoSink, Sink, Source, Task, WireError},
 };
 use meter::Meter;
 use std::{
+    cell::RefCell,
     io,
+    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 use worker::Process;
@@ -95,6 +100,49 @@ pub fn measured(settings: &WorkerSettings, job: &Job, source: &mut dyn Source, s
     start(settings, program, job, source, sink)
 }
 
+/// A worker that waits for its job.
+struct Ready {
+    program: Program,
+    confinement: Confinement,
+    process: Process,
+    socket: UnixStream,
+}
+
+thread_local! {
+    /// The worker that this thread started ahead. It ends with the thread.
+    static READY: RefCell<Option<Ready>> = const { RefCell::new(None) };
+}
+
+/// Has a worker for scans and bundles start ahead, for the next job of the calling thread. One that can't be started is started
+/// again when there is a job, which then says why.
+pub fn prepare(settings: &WorkerSettings) {
+    READY.with_borrow_mut(|ready| {
+        if ready.is_none() {
+            let (program, confinement) = (Program::Scan, settings.confinement(Program::Scan, &Task::Scan));
+            let spawned = Process::spawn(settings.program(program), &confinement);
+            *ready = spawned.ok().map(|(process, socket)| Ready {
+                program,
+                confinement,
+                process,
+                socket,
+            });
+        }
+    });
+}
+
+/// A fresh worker: the one that was started ahead, if it is of the right kind and alive.
+fn fresh(
+    settings: &WorkerSettings,
+    program: Program,
+    confinement: &Confinement,
+) -> io::Result<(Process, UnixStream)> {
+    let fits = |ready: &mut Ready| ready.program == program && ready.confinement == *confinement;
+    match READY.with_borrow_mut(|ready| ready.take_if(fits)) {
+        Some(ready) if !ready.process.has_ended() => Ok((ready.process, ready.socket)),
+        _ => Process::spawn(settings.program(program), confinement),
+    }
+}
+
 /// Runs one job in a fresh worker of a given program.
 pub fn start(
     settings: &WorkerSettings,
@@ -106,7 +154,7 @@ pub fn start(
     let begun = Instant::now();
     let limit = settings.wall_limit(&job.task);
     let confinement = settings.confinement(program, &job.task);
-    let (process, socket) = match Process::spawn(settings.program(program), &confinement) {
+    let (process, socket) = match fresh(settings, program, &confinement) {
         Ok(spawned) => spawned,
         Err(error) => return Run::unstarted(error),
     };

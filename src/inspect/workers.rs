@@ -132,6 +132,11 @@ impl Inspector for Workers {
             Err(error) => Err(Unavailable::Inspector(error.to_string())),
         }
     }
+
+    /// Recordings take long enough for the start of their worker not to matter.
+    fn prepare(&self) {
+        process::prepare(&self.settings);
+    }
 }
 
 /// A range of a source as a source of its own.

@@ -395,6 +395,38 @@ fn a_killed_parent_takes_its_worker_with_it() {
     });
 }
 
+/// Locked in before its job is known, it does one job like any other worker.
+#[test]
+fn a_worker_started_ahead_does_the_next_job_and_ends_with_its_thread() {
+    let own = std::process::id();
+    let thread = std::thread::spawn(move || {
+        let settings = settings();
+        let refused = |program| is_refused(&attempt(&settings, program, "read_proc"));
+        process::prepare(&settings);
+        process::prepare(&settings);
+        let ahead = worker_of(own, None);
+        assert_eq!(children_of(own), [ahead.clone()]);
+        // Not by another program.
+        assert!(refused(Program::Media) && ahead.exists());
+        assert!(refused(Program::Scan) && !ahead.exists());
+        assert_eq!(children_of(own), Vec::<PathBuf>::new());
+        // One that died while it waited is nobody's fault.
+        process::prepare(&settings);
+        let dead = worker_of(own, None);
+        let number: i32 = dead.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(number).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        until("the worker's end", || {
+            let stat = fs::read_to_string(dead.join("stat")).unwrap_or_default();
+            stat.contains(") Z ").then_some(())
+        });
+        assert!(refused(Program::Scan));
+        process::prepare(&settings);
+        worker_of(own, None)
+    });
+    assert!(!thread.join().unwrap().exists());
+}
+
 /// A service manager that stops a server signals its workers too; that says nothing about their files.
 #[test]
 fn a_worker_stopped_from_outside_is_the_machines_fault() {

@@ -109,7 +109,7 @@ impl Process {
     }
 
     /// Whether it has ended; it stays to be reaped.
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         matches!(
             rustix::process::waitid(WaitId::Pid(self.pid), options),
@@ -125,7 +125,7 @@ impl Process {
 }
 
 impl Drop for Process {
-    /// Only after a panic in a source or sink: the worker doesn't outlive its job.
+    /// After a panic in a source or sink, or when no job came for it: a worker doesn't outlive its job, nor whoever started it.
     fn drop(&mut self) {
         if !self.is_reaped {
             self.kill();
