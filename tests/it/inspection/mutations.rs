@@ -2,7 +2,7 @@
 //! and reported, and a server that does the same work answers meanwhile.
 //!
 //! `MUNIMENT_MUTATION_SEED=n` repeats a run; `MUNIMENT_MUTATIONS=n` makes it larger. A fifth are recordings: their worker
-//! takes some forty times longer to start, so 600 of them and 2,400 scans are what time allows here.
+//! takes some forty times longer to start, so 300 of them and 1,200 scans are what time allows here.
 
 use super::{each, foreign, settings, variable};
 use crate::support::{
@@ -139,7 +139,7 @@ fn mutants(random: &mut Noise, bases: &[Base], count: u64) -> Vec<(u64, usize)> 
 #[test]
 fn mutated_files_harm_nobody() {
     let seed = variable("MUNIMENT_MUTATION_SEED", 20_260_728);
-    let count = variable("MUNIMENT_MUTATIONS", 3_000);
+    let count = variable("MUNIMENT_MUTATIONS", 1_500);
     let mut random = Noise::new(seed);
     let (recordings, scans) = bases();
     let mut settings = settings();
