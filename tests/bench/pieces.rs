@@ -221,8 +221,8 @@ impl Floors {
         let received = |cipher: &str| segment(RECEIVED) + self.cpu(&format!("{cipher}, open"), 32 * KIB);
         let kept = segment(SHA) + segment(SEAL) + segment(BLAKE3);
         let memory = segment(&format!("{BUFFERED}, memory"));
-        println!("| the pieces together, CPU s/GB | aes256-gcm | aes128-gcm | chacha20-poly1305 |");
-        println!("|---|---|---|---|");
+        println!("| the pieces together, CPU s/GB | aes256-gcm | aes128-gcm |");
+        println!("|---|---|---|");
         let row = |what: &str, sum: &dyn Fn(&str) -> f64| {
             let cells = CIPHERS.map(|cipher| format!("{:.2}", sum(cipher)));
             println!("| {what} | {} |", cells.join(" | "));
@@ -250,7 +250,8 @@ impl Floors {
 
 // --- computing --------------------------------------------------------------------------------------------------------
 
-const CIPHERS: [&str; 3] = ["aes256-gcm", "aes128-gcm", "chacha20-poly1305"];
+/// SSH's chacha20-poly1305 goes by libcrypto inside of russh, where no piece of it can be had alone; ring's is shown for comparison.
+const CIPHERS: [&str; 2] = ["aes256-gcm", "aes128-gcm"];
 const SHA: &str = "SHA-256";
 const SEAL: &str = "age body, seal";
 const OPEN: &str = "age body, open";
@@ -264,8 +265,8 @@ const COMPUTING: [&str; 13] = [
     "aes256-gcm, seal",
     "aes128-gcm, open",
     "aes128-gcm, seal",
-    "chacha20-poly1305, open",
-    "chacha20-poly1305, seal",
+    "ring's chacha20-poly1305 of SSH, open",
+    "ring's chacha20-poly1305 of SSH, seal",
     SHA,
     SEAL,
     OPEN,
@@ -300,8 +301,8 @@ fn computing(options: &Options, floors: &mut Floors) -> Result<()> {
             floors.add(&format!("{cipher}, seal"), piece, sealed, bytes);
         }
         let [opened, sealed] = chacha(&plain, piece, times)?;
-        floors.add("chacha20-poly1305, open", piece, opened, bytes);
-        floors.add("chacha20-poly1305, seal", piece, sealed, bytes);
+        floors.add("ring's chacha20-poly1305 of SSH, open", piece, opened, bytes);
+        floors.add("ring's chacha20-poly1305 of SSH, seal", piece, sealed, bytes);
 
         let mut taken = Taken::default();
         let mut context = Context::new(&SHA256);

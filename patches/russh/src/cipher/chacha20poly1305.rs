@@ -152,13 +152,13 @@ impl super::SealingKey for SealingKey {
 #[cfg(feature = "openssl")]
 mod libcrypto {
     use std::cell::RefCell;
+    use std::ptr;
 
     use openssl::cipher::Cipher;
     use openssl::cipher_ctx::CipherCtx;
     use openssl::error::ErrorStack;
     use openssl::memcmp;
-    use openssl::pkey::{Id, PKey};
-    use openssl::sign::Signer;
+    use openssl_sys as ffi;
 
     use crate::cipher::PACKET_LENGTH_LEN;
 
@@ -192,10 +192,63 @@ mod libcrypto {
         }
     }
 
+    /// Poly1305 with a key for each packet. By `EVP_MAC`, for which the `openssl` crate has no type: what it has
+    /// (`Signer`) looks the algorithm up for each key, which costs as much as a packet.
+    struct Poly1305(*mut ffi::EVP_MAC_CTX);
+
+    // SAFETY: the context is this value's alone, and no call on it depends on the thread.
+    unsafe impl Send for Poly1305 {}
+
+    impl Poly1305 {
+        fn new() -> Result<Self, ErrorStack> {
+            ffi::init();
+            // SAFETY: the name is a C string, and the other pointers may be null.
+            let mac =
+                unsafe { ffi::EVP_MAC_fetch(ptr::null_mut(), c"POLY1305".as_ptr(), ptr::null()) };
+            if mac.is_null() {
+                return Err(ErrorStack::get());
+            }
+            // SAFETY: the algorithm is there; a context holds a reference to it, so ours is given back.
+            let context = unsafe {
+                let context = ffi::EVP_MAC_CTX_new(mac);
+                ffi::EVP_MAC_free(mac);
+                context
+            };
+            if context.is_null() {
+                return Err(ErrorStack::get());
+            }
+            Ok(Self(context))
+        }
+
+        fn tag(&mut self, key: &[u8; 32], data: &[u8]) -> Result<[u8; TAG_LEN], ErrorStack> {
+            let mut tag = [0; TAG_LEN];
+            let mut length = 0;
+            // SAFETY: the context is live, and each pointer goes with the length of what it points to.
+            let done = unsafe {
+                ffi::EVP_MAC_init(self.0, key.as_ptr(), key.len(), ptr::null()) == 1
+                    && ffi::EVP_MAC_update(self.0, data.as_ptr(), data.len()) == 1
+                    && ffi::EVP_MAC_final(self.0, tag.as_mut_ptr(), &mut length, tag.len()) == 1
+            };
+            if done && length == TAG_LEN {
+                Ok(tag)
+            } else {
+                Err(ErrorStack::get())
+            }
+        }
+    }
+
+    impl Drop for Poly1305 {
+        fn drop(&mut self) {
+            // SAFETY: it was made by `EVP_MAC_CTX_new` and is used no more.
+            unsafe { ffi::EVP_MAC_CTX_free(self.0) }
+        }
+    }
+
     /// The first half of the key is the payload's, the second one that of packet lengths.
     struct Keys {
         payload: Stream,
         length: RefCell<Stream>,
+        poly1305: Poly1305,
     }
 
     impl Keys {
@@ -204,6 +257,7 @@ mod libcrypto {
             Ok(Self {
                 payload: Stream::new(payload)?,
                 length: RefCell::new(Stream::new(length)?),
+                poly1305: Poly1305::new()?,
             })
         }
 
@@ -214,10 +268,7 @@ mod libcrypto {
         ) -> Result<[u8; TAG_LEN], ErrorStack> {
             let mut key = [0; 32];
             self.payload.apply(sequence_number, 0, &mut key)?;
-            let key = PKey::private_key_from_raw_bytes(&key, Id::POLY1305)?;
-            let mut tag = [0; TAG_LEN];
-            Signer::new_without_digest(&key)?.sign_oneshot(&mut tag, ciphertext)?;
-            Ok(tag)
+            self.poly1305.tag(&key, ciphertext)
         }
     }
 
