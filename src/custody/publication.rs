@@ -120,7 +120,7 @@ impl Publication {
         published: Published,
         mut publisher: Publisher,
         catalogue: Catalogue,
-        durable: impl Fn(u64) + Send + 'static,
+        mut durable: impl FnMut(u64) + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = published.clone();
         let thread = std::thread::Builder::new()

@@ -58,6 +58,8 @@ const QUEUE_LIMIT: usize = 1_024;
 /// Placements that were done are forgotten with the next proposals; when so many are, or none comes for so long, without.
 const CHORES: usize = 256;
 const CHORES_WAIT: Duration = Duration::from_millis(20);
+/// The same after a transaction that failed: a catalogue that can't be written to isn't asked fifty times a second.
+const CHORES_RETRY: Duration = Duration::from_secs(1);
 /// Leaves of a full tile.
 const WIDTH: u64 = tile::WIDTH as u64;
 
@@ -232,16 +234,20 @@ impl Sequencer {
             placed: Vec::new(),
             durable,
             pruned: log_edge::published_size(connection)?,
+            wait: CHORES_WAIT,
         };
         let (messages, inbox) = sync_channel(QUEUE_LIMIT);
         let custody = Custody {
             messages: messages.clone(),
             published: Published::at(tail.size()),
         };
-        let tell = messages.clone();
+        let (tell, mut told) = (messages.clone(), durable);
         let publication = Publication::start(custody.published.clone(), publisher, catalogue, move |size| {
-            // A sequencer that has stopped needs to know nothing more.
-            let _ = tell.send(Message::Durable(size));
+            if size / WIDTH > told / WIDTH {
+                told = size;
+                // A sequencer that has stopped needs to know nothing more.
+                let _ = tell.send(Message::Durable(size));
+            }
         })
         .map_err(FenceError::Io)?;
         let mut state = State {
@@ -304,6 +310,8 @@ struct Chores {
     /// Leaves up to which full tiles are durable, and up to which the edge was cut for that.
     durable: u64,
     pruned: u64,
+    /// How long they wait for proposals.
+    wait: Duration,
 }
 
 impl Chores {
@@ -345,7 +353,7 @@ impl State {
             let first = if self.chores.is_empty() {
                 inbox.recv().ok()?
             } else {
-                match inbox.recv_timeout(CHORES_WAIT) {
+                match inbox.recv_timeout(self.chores.wait) {
                     Ok(first) => first,
                     Err(RecvTimeoutError::Timeout) => return Some(group),
                     Err(RecvTimeoutError::Disconnected) => return None,
@@ -409,6 +417,7 @@ impl State {
                         *result = Err(error.clone());
                     }
                 }
+                self.chores.wait = CHORES_RETRY;
                 self.recover(before);
                 for (reply, result) in replies {
                     let _ = reply.send(result);
@@ -477,6 +486,7 @@ impl State {
         self.run_sql("COMMIT")?;
         self.chores.placed.clear();
         self.chores.pruned = self.chores.durable;
+        self.chores.wait = CHORES_WAIT;
         Ok(())
     }
 

@@ -171,13 +171,6 @@ impl Inbox {
             .map_err(internal)
     }
 
-    fn is_folder(&self, path: &str) -> Result<bool> {
-        if path.is_empty() || self.folders.contains(path) {
-            return Ok(true);
-        }
-        self.has_below(path)
-    }
-
     /// What stands at a path, in one snapshot.
     fn look(&self, path: &str) -> Result<Found> {
         if path.is_empty() || self.folders.contains(path) {
@@ -410,12 +403,10 @@ impl FileSpace for Inbox {
 
     fn set_attributes(&mut self, path: &VirtualPath, attributes: &Attributes) -> Result<()> {
         let parsed = self.path(path)?;
-        let Some(row) = self.find(&parsed.text)? else {
-            return if self.is_folder(&parsed.text)? {
-                Ok(())
-            } else {
-                Err(no_such_file())
-            };
+        let row = match self.look(&parsed.text)? {
+            Found::File(row) => row,
+            Found::Folder => return Ok(()),
+            Found::Nothing => return Err(no_such_file()),
         };
         match attributes.size_bytes {
             Some(size_bytes) if size_bytes != row.size_bytes => {
@@ -443,7 +434,7 @@ impl FileSpace for Inbox {
     fn make_directory(&mut self, path: &VirtualPath) -> Result<()> {
         let path = self.path(path)?;
         self.refuse_citizen_id(&path)?;
-        if self.find(&path.text)?.is_some() || self.is_folder(&path.text)? {
+        if !matches!(self.look(&path.text)?, Found::Nothing) {
             return Err(SpaceError::new(SpaceErrorKind::Failure, "it exists already"));
         }
         if self.folders.len() >= FOLDER_LIMIT {
@@ -495,12 +486,10 @@ impl FileSpace for Inbox {
 
     fn rename(&mut self, from: &VirtualPath, to: &VirtualPath, overwrite: bool) -> Result<()> {
         let (from, to) = (self.path(from)?, self.path(to)?);
-        let Some(row) = self.find(&from.text)? else {
-            return if self.is_folder(&from.text)? {
-                self.rename_folder(&from.text, &to)
-            } else {
-                Err(no_such_file())
-            };
+        let row = match self.look(&from.text)? {
+            Found::File(row) => row,
+            Found::Folder => return self.rename_folder(&from.text, &to),
+            Found::Nothing => return Err(no_such_file()),
         };
         self.refuse_citizen_id(&to)?;
         if row.state != "received" {

@@ -102,7 +102,6 @@ pub fn measured(settings: &WorkerSettings, job: &Job, source: &mut dyn Source, s
 
 /// A worker that waits for its job.
 struct Ready {
-    program: Program,
     confinement: Confinement,
     process: Process,
     socket: UnixStream,
@@ -118,10 +117,9 @@ thread_local! {
 pub fn prepare(settings: &WorkerSettings) {
     READY.with_borrow_mut(|ready| {
         if ready.is_none() {
-            let (program, confinement) = (Program::Scan, settings.confinement(Program::Scan, &Task::Scan));
-            let spawned = Process::spawn(settings.program(program), &confinement);
+            let confinement = settings.confinement(Program::Scan, &Task::Scan);
+            let spawned = Process::spawn(settings.program(Program::Scan), &confinement);
             *ready = spawned.ok().map(|(process, socket)| Ready {
-                program,
                 confinement,
                 process,
                 socket,
@@ -136,7 +134,8 @@ fn fresh(
     program: Program,
     confinement: &Confinement,
 ) -> io::Result<(Process, UnixStream)> {
-    let fits = |ready: &mut Ready| ready.program == program && ready.confinement == *confinement;
+    // Each program has its own profile.
+    let fits = |ready: &mut Ready| ready.confinement == *confinement;
     match READY.with_borrow_mut(|ready| ready.take_if(fits)) {
         Some(ready) if !ready.process.has_ended() => Ok((ready.process, ready.socket)),
         _ => Process::spawn(settings.program(program), confinement),
