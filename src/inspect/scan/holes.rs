@@ -99,14 +99,19 @@ fn hole(at: usize, length: usize) -> Fault {
     )
 }
 
-/// The longest run of zeros, when it is longer than `most`: where, and how long.
+/// The longest run of zeros, when it is longer than `most`: where, and how long. Such a run holds a place that is a multiple of
+/// its least length, so only these are looked at.
 fn run(data: &[u8], most: usize) -> Option<(usize, usize)> {
-    let (mut longest, mut start) = ((0, 0), 0);
-    for (at, &byte) in data.iter().enumerate() {
-        if byte != 0 {
-            start = at + 1;
-        } else if at + 1 - start > longest.1 {
-            longest = (start, at + 1 - start);
+    let (mut longest, mut end) = ((0, 0), 0);
+    for at in (0..data.len()).step_by(most + 1) {
+        if data[at] != 0 || at < end {
+            continue;
+        }
+        let zeros = |&&byte: &&u8| byte == 0;
+        let start = at - data[end..at].iter().rev().take_while(zeros).count();
+        end = at + data[at..].iter().take_while(zeros).count();
+        if end - start > longest.1 {
+            longest = (start, end - start);
         }
     }
     (longest.1 > most).then_some(longest)

@@ -9,6 +9,9 @@
 //!
 //! It must never know which format the rows come from.
 
+use super::limits::MAX_SIDE_PX;
+use std::ops::Range;
+
 /// Cells along the longer side.
 const CELLS: u32 = 350;
 /// Difference of luma between a cell and its paper.
@@ -29,9 +32,14 @@ pub(super) struct Ink {
     cell: u32,
     columns: usize,
     rows: usize,
-    sums: Vec<u32>,
-    counts: Vec<u32>,
+    /// For each row of cells and each column of pixels: how many pixels there were, in units of [`PIXEL`], and the sum of them.
+    /// A row of pixels is added to it all at once, which is what processors are good at.
+    bands: Vec<u32>,
 }
+
+/// One pixel, above the sum of their luma.
+const PIXEL: u32 = 1 << 16;
+const _: () = assert!(MAX_SIDE_PX.div_ceil(CELLS) * 255 < PIXEL);
 
 impl Ink {
     /// An empty page of so many pixels.
@@ -44,8 +52,7 @@ impl Ink {
             cell,
             columns,
             rows,
-            sums: vec![0; columns * rows],
-            counts: vec![0; columns * rows],
+            bands: vec![0; width as usize * rows],
         }
     }
 
@@ -54,17 +61,28 @@ impl Ink {
         if y >= self.height || x >= self.width {
             return;
         }
-        let luma = &luma[..luma.len().min((self.width - x) as usize)];
-        let first = (y / self.cell) as usize * self.columns;
-        let mut column = (x / self.cell) as usize;
-        let mut rest = luma;
-        let mut room = (self.cell - x % self.cell) as usize;
-        while !rest.is_empty() {
-            let (here, after) = rest.split_at(room.min(rest.len()));
-            self.sums[first + column] += here.iter().map(|&pixel| u32::from(pixel)).sum::<u32>();
-            self.counts[first + column] += here.len() as u32;
-            (rest, column, room) = (after, column + 1, self.cell as usize);
+        let band = (y / self.cell) as usize * self.width as usize;
+        let room = &mut self.bands[band + x as usize..band + self.width as usize];
+        for (sum, &pixel) in room.iter_mut().zip(luma) {
+            // It overflows only where rows come many times over, which no decoder does.
+            *sum = sum.wrapping_add(PIXEL + u32::from(pixel));
         }
+    }
+
+    /// The mean luma of each cell, row by row; none where nothing came.
+    fn means(&self) -> Vec<Option<u8>> {
+        let mut means = Vec::with_capacity(self.columns * self.rows);
+        for band in self.bands.chunks_exact(self.width.max(1) as usize) {
+            for cell in band.chunks(self.cell as usize) {
+                let (mut count, mut sum) = (0, 0);
+                for &pixels in cell {
+                    count += pixels / PIXEL;
+                    sum += pixels % PIXEL;
+                }
+                means.push(sum.checked_div(count).map(|mean| mean as u8));
+            }
+        }
+        means
     }
 
     /// Whether nothing is on the page.
@@ -73,17 +91,17 @@ impl Ink {
         let margin = |cells: usize| cells * MARGIN_PERCENT / 100;
         let (left, top) = (margin(columns), margin(rows));
         let (right, bottom) = (columns - left, rows - top);
+        let means = self.means();
         let mut ink = vec![false; columns * rows];
         for tile in 0..TILES * TILES {
             let part = |from: usize, to: usize, index: usize| {
                 let cells = to - from;
                 from + cells * index / TILES..from + cells * (index + 1) / TILES
             };
-            self.mark_tile(
-                part(left, right, tile % TILES),
-                part(top, bottom, tile / TILES),
-                &mut ink,
-            );
+            let across = part(left, right, tile % TILES);
+            let rows = part(top, bottom, tile / TILES).map(|row| row * columns);
+            let lines = rows.map(|row| row + across.start..row + across.end);
+            mark_tile(&means, lines, &mut ink);
         }
         forgive_borders(&mut ink, columns, rows, (left, top));
         let near = |column: usize, row: usize| {
@@ -92,28 +110,43 @@ impl Ink {
                     .any(|x| (x, y) != (column, row) && ink[y * columns + x])
             })
         };
-        let inked = (0..columns * rows)
-            .filter(|&at| ink[at] && near(at % columns, at / columns))
+        let inked = inked(&ink, columns)
+            .filter(|&(column, row)| near(column, row))
             .count() as u64;
         let looked_at = ((right - left) * (bottom - top)) as u64;
         inked * 1_000_000 < looked_at * MIN_INK_PPM || inked == 0
     }
+}
 
-    fn mark_tile(&self, across: std::ops::Range<usize>, down: std::ops::Range<usize>, ink: &mut [bool]) {
-        let mean = |at: usize| self.sums[at].checked_div(self.counts[at]).map(|mean| mean as u8);
-        let cells = || {
-            let across = across.clone();
-            down.clone()
-                .flat_map(move |y| across.clone().map(move |x| y * self.columns + x))
-        };
-        let mut means: Vec<u8> = cells().filter_map(mean).collect();
-        if means.is_empty() {
-            return;
+/// Column and row of each cell that is ink.
+fn inked(ink: &[bool], columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    let rows = ink.chunks(columns.max(1)).enumerate();
+    rows.flat_map(|(row, cells)| {
+        let inked = cells.iter().enumerate().filter(|(_, is_ink)| **is_ink);
+        inked.map(move |(column, _)| (column, row))
+    })
+}
+
+/// Marks what differs from the paper of a tile, whose cells lie in these lines.
+fn mark_tile(means: &[Option<u8>], lines: impl Iterator<Item = Range<usize>> + Clone, ink: &mut [bool]) {
+    let mut cells_of_luma = [0usize; 256];
+    for line in lines.clone() {
+        for mean in means[line].iter().flatten() {
+            cells_of_luma[usize::from(*mean)] += 1;
         }
-        let middle = means.len() / 2;
-        let paper = *means.select_nth_unstable(middle).1;
-        for at in cells() {
-            ink[at] = mean(at).is_some_and(|mean| mean.abs_diff(paper) >= CONTRAST);
+    }
+    let middle = cells_of_luma.iter().sum::<usize>() / 2;
+    let mut darker = 0;
+    let paper = (0u8..=255).find(|&luma| {
+        darker += cells_of_luma[usize::from(luma)];
+        darker > middle
+    });
+    let Some(paper) = paper else {
+        return;
+    };
+    for line in lines {
+        for (ink, mean) in ink[line.clone()].iter_mut().zip(&means[line]) {
+            *ink = mean.is_some_and(|mean| mean.abs_diff(paper) >= CONTRAST);
         }
     }
 }
@@ -124,8 +157,9 @@ fn forgive_borders(ink: &mut [bool], columns: usize, rows: usize, (left, top): (
     let (far_x, far_y) = (columns * BORDER_PERCENT / 100, rows * BORDER_PERCENT / 100);
     let near_edge = |x: usize, y: usize| x < far_x || y < far_y || x + far_x >= columns || y + far_y >= rows;
     let on_edge = |x: usize, y: usize| x == left || y == top || x + 1 == right || y + 1 == bottom;
-    let mut pending: Vec<usize> = (0..columns * rows)
-        .filter(|&at| ink[at] && on_edge(at % columns, at / columns))
+    let mut pending: Vec<usize> = inked(ink, columns)
+        .filter(|&(x, y)| on_edge(x, y))
+        .map(|(x, y)| y * columns + x)
         .collect();
     while let Some(at) = pending.pop() {
         let (x, y) = (at % columns, at / columns);
@@ -233,6 +267,6 @@ mod tests {
         pieces.row(333, 3, &row[333..]);
         pieces.row(1_000, 3, &row);
         pieces.row(0, 10, &row);
-        assert_eq!((whole.sums, whole.counts), (pieces.sums, pieces.counts));
+        assert_eq!(whole.bands, pieces.bands);
     }
 }

@@ -208,7 +208,16 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Enough bits for the next code. Called when there are less than 32.
     fn fill(&mut self) {
+        // Four bytes at once, as long as none of them is a marker or is stuffed.
+        if let Some(&four) = self.data.get(self.at..).and_then(<[u8]>::first_chunk::<4>)
+            && !four.contains(&0xFF)
+        {
+            self.held = self.held << 32 | u64::from(u32::from_be_bytes(four));
+            (self.at, self.count) = (self.at + 4, self.count + 32);
+            return;
+        }
         while self.count <= 48 {
             let byte = match (self.data.get(self.at), self.data.get(self.at + 1)) {
                 (Some(0xFF), Some(0)) => {

@@ -83,3 +83,32 @@ fn any_bytes_end_the_walk() {
     let _ = jpeg(&[0xFF, 0xD8, 0xFF, 0xDA, 0, 3, 9]);
     let _ = jpeg(&[0xFF, 0xD8, 0xFF, 0xC4, 0xFF, 0xFF, 1]);
 }
+
+#[test]
+fn the_longest_run_is_found_wherever_it_lies() {
+    let slow = |data: &[u8], most: usize| {
+        let runs = (0..data.len()).map(|start| {
+            let zeros = data[start..].iter().take_while(|&&byte| byte == 0);
+            (start, zeros.count())
+        });
+        let longest = runs.rev().max_by_key(|run| run.1)?;
+        (longest.1 > most).then_some(longest)
+    };
+    for start in 0..40 {
+        for length in 0..40 {
+            for (other, most) in [(0, 4), (7, 4), (11, 16), (30, 16)] {
+                let mut data = [7; 120];
+                data[start..start + length].fill(0);
+                data[80 + start..120]
+                    .iter_mut()
+                    .take(other)
+                    .for_each(|byte| *byte = 0);
+                assert_eq!(
+                    run(&data, most),
+                    slow(&data, most),
+                    "{start} {length} {other} {most}"
+                );
+            }
+        }
+    }
+}
