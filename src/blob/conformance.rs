@@ -8,7 +8,9 @@ use std::{
 
 use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
-use super::{BlobError, ImmutableSupport, Layout, Placed, StagedBody, Store, staging::temporary_for};
+use super::{
+    BlobError, ImmutableSupport, Layout, Placed, StagedBody, Store, place::Batch, staging::temporary_for,
+};
 
 /// A vault that takes off the immutable flags before it goes, or its folder couldn't be removed.
 struct Vault {
@@ -64,6 +66,29 @@ impl Vault {
         self.layout.content("000100012345", "E1", 1).unwrap()
     }
 
+    fn place_content(&self, staged: &Path, place: &Path, size_bytes: u64) -> Result<Placed, BlobError> {
+        self.alone(|batch| batch.content(staged, place, size_bytes))
+    }
+
+    fn place_record(&self, place: &Path, bytes: &[u8]) -> Result<Placed, BlobError> {
+        self.alone(|batch| batch.record(place, bytes))
+    }
+
+    fn place_header(&self, place: &Path, bytes: &[u8]) -> Result<Placed, BlobError> {
+        self.alone(|batch| batch.header(place, bytes))
+    }
+
+    /// A batch of one.
+    fn alone(
+        &self,
+        place: impl FnOnce(&mut Batch<'_>) -> Result<Placed, BlobError>,
+    ) -> Result<Placed, BlobError> {
+        let mut batch = self.store.batch();
+        let placed = place(&mut batch)?;
+        batch.finish()?;
+        Ok(placed)
+    }
+
     /// Placed for good: read-only, and immutable exactly if it should and can be.
     fn assert_protected(&self, path: &Path, immutable: bool) {
         assert_eq!(fs::metadata(path).unwrap().mode() & 0o7777, 0o444);
@@ -79,12 +104,12 @@ impl Vault {
 fn content_is_placed_once() {
     each_store(|vault| {
         let (first, place) = (vault.stage("A1", b"evidence"), vault.content());
-        assert_eq!(vault.store.place_content(&first, &place, 8).unwrap(), Placed::Now);
+        assert_eq!(vault.place_content(&first, &place, 8).unwrap(), Placed::Now);
         assert!(!first.exists());
         vault.assert_protected(&place, true);
 
         let second = vault.stage("A2", b"forgery!");
-        let refused = vault.store.place_content(&second, &place, 8);
+        let refused = vault.place_content(&second, &place, 8);
         assert!(
             matches!(refused, Err(BlobError::AlreadyDifferent { .. })),
             "{refused:?}"
@@ -101,22 +126,13 @@ fn content_is_placed_again_after_a_crash_at_any_step() {
         // After the permissions; after the folders; after the rename.
         fs::set_permissions(&staged, fs::Permissions::from_mode(0o444)).unwrap();
         fs::create_dir_all(place.parent().unwrap()).unwrap();
-        assert_eq!(
-            vault.store.place_content(&staged, &place, 8).unwrap(),
-            Placed::Now
-        );
+        assert_eq!(vault.place_content(&staged, &place, 8).unwrap(), Placed::Now);
         for _ in 0..2 {
-            assert_eq!(
-                vault.store.place_content(&staged, &place, 8).unwrap(),
-                Placed::Before
-            );
+            assert_eq!(vault.place_content(&staged, &place, 8).unwrap(), Placed::Before);
             vault.assert_protected(&place, true);
         }
         release(&place);
-        assert_eq!(
-            vault.store.place_content(&staged, &place, 8).unwrap(),
-            Placed::Before
-        );
+        assert_eq!(vault.place_content(&staged, &place, 8).unwrap(), Placed::Before);
         vault.assert_protected(&place, true);
     });
 }
@@ -125,21 +141,21 @@ fn content_is_placed_again_after_a_crash_at_any_step() {
 fn content_that_isnt_what_was_sealed_is_refused() {
     each_store(|vault| {
         let (staged, place) = (vault.stage("A1", b"evidence"), vault.content());
-        let refused = vault.store.place_content(&staged, &place, 9);
+        let refused = vault.place_content(&staged, &place, 9);
         assert!(
             matches!(refused, Err(BlobError::WrongSize { found_bytes: 8, .. })),
             "{refused:?}"
         );
         assert!(staged.exists() && !place.exists());
-        vault.store.place_content(&staged, &place, 8).unwrap();
-        let replayed = vault.store.place_content(&staged, &place, 7);
+        vault.place_content(&staged, &place, 8).unwrap();
+        let replayed = vault.place_content(&staged, &place, 7);
         assert!(
             matches!(replayed, Err(BlobError::WrongSize { .. })),
             "{replayed:?}"
         );
 
         let nowhere = vault.layout.content("000100012345", "E2", 1).unwrap();
-        let missing = vault.store.place_content(&staged, &nowhere, 8);
+        let missing = vault.place_content(&staged, &nowhere, 8);
         assert!(matches!(missing, Err(BlobError::Missing { .. })), "{missing:?}");
         assert!(!missing.unwrap_err().to_string().contains("000100012345"));
     });
@@ -150,17 +166,17 @@ fn records_and_headers_are_placed_once() {
     each_store(|vault| {
         let record = vault.layout.record("000100012345", "E1", 1).unwrap();
         let header = vault.layout.header("E1", 1).unwrap();
-        type Place = fn(&Store, &Path, &[u8]) -> Result<Placed, BlobError>;
+        type Place = fn(&Vault, &Path, &[u8]) -> Result<Placed, BlobError>;
         let kinds: [(&Path, bool, Place); 2] = [
-            (&record, true, Store::place_record),
-            (&header, false, Store::place_header),
+            (&record, true, Vault::place_record),
+            (&header, false, Vault::place_header),
         ];
         for (path, immutable, place) in kinds {
-            assert_eq!(place(&vault.store, path, b"first").unwrap(), Placed::Now);
+            assert_eq!(place(vault, path, b"first").unwrap(), Placed::Now);
             vault.assert_protected(path, immutable);
-            assert_eq!(place(&vault.store, path, b"first").unwrap(), Placed::Before);
+            assert_eq!(place(vault, path, b"first").unwrap(), Placed::Before);
             for other in [&b"other"[..], b"firs", b"first and more", b""] {
-                let refused = place(&vault.store, path, other);
+                let refused = place(vault, path, other);
                 assert!(
                     matches!(refused, Err(BlobError::AlreadyDifferent { .. })),
                     "{refused:?}"
@@ -186,14 +202,11 @@ fn a_record_is_placed_again_after_a_crash_at_any_step() {
         let temporary = temporary_for(&record);
         fs::write(&temporary, b"fir").unwrap();
         fs::set_permissions(&temporary, fs::Permissions::from_mode(0o444)).unwrap();
-        assert_eq!(vault.store.place_record(&record, b"first").unwrap(), Placed::Now);
+        assert_eq!(vault.place_record(&record, b"first").unwrap(), Placed::Now);
         assert!(!temporary.exists());
         // Renamed, but not yet protected.
         release(&record);
-        assert_eq!(
-            vault.store.place_record(&record, b"first").unwrap(),
-            Placed::Before
-        );
+        assert_eq!(vault.place_record(&record, b"first").unwrap(), Placed::Before);
         vault.assert_protected(&record, true);
     });
 }
@@ -206,7 +219,7 @@ fn two_who_place_at_once_leave_one_file_whole() {
             let placed = (0..8).map(|i| {
                 let staged = vault.stage(&format!("A{i}"), &[i; 4]);
                 let place = &place;
-                scope.spawn(move || vault.store.place_content(&staged, place, 4))
+                scope.spawn(move || vault.place_content(&staged, place, 4))
             });
             placed
                 .collect::<Vec<_>>()
@@ -240,5 +253,40 @@ fn the_probe_leaves_nothing_and_survives_its_own_crash() {
         let _ = ioctl_getflags(&file).and_then(|flags| ioctl_setflags(&file, flags | IFlags::IMMUTABLE));
         assert_eq!(ImmutableSupport::probe(&vault.layout).unwrap(), first);
         assert!(!stale.exists());
+    });
+}
+
+#[test]
+fn a_batch_is_placed_as_a_whole_beside_what_is_refused_and_again_after_a_crash() {
+    each_store(|vault| {
+        let records: Vec<PathBuf> = (0..5)
+            .map(|i| vault.layout.kept_record(&format!("A{i}")).unwrap())
+            .collect();
+        let (staged, content) = (vault.stage("A9", b"evidence"), vault.content());
+        vault.place_record(&records[0], b"first").unwrap();
+        let fill = |batch: &mut Batch<'_>| {
+            batch.content(&staged, &content, 8).unwrap();
+            for record in &records {
+                batch.record(record, b"first").unwrap();
+            }
+        };
+        // Given up before its end, as by a crash: nothing but what was there has a name.
+        let mut batch = vault.store.batch();
+        fill(&mut batch);
+        let refused = batch.record(&records[0], b"other");
+        assert!(matches!(refused, Err(BlobError::AlreadyDifferent { .. })));
+        assert!(records[1..].iter().all(|record| !record.exists()));
+        drop(batch);
+        let mut batch = vault.store.batch();
+        fill(&mut batch);
+        assert!(batch.record(&records[0], b"other").is_err());
+        batch.finish().unwrap();
+        for record in &records {
+            assert_eq!(fs::read(record).unwrap(), b"first");
+            vault.assert_protected(record, true);
+        }
+        vault.assert_protected(&content, true);
+        let folder = fs::read_dir(records[0].parent().unwrap()).unwrap();
+        assert_eq!(folder.count(), 1, "no temporaries");
     });
 }

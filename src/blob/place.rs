@@ -2,10 +2,11 @@
 //!
 //! It must never decide what is placed or remember what was; the catalogue does, and replays after a crash.
 //!
-//! Invariant: an existing file is never written to, replaced or renamed. Each call either puts its bytes where nothing
+//! Invariant: an existing file is never written to, replaced or renamed. Each placement either puts its bytes where nothing
 //! was, or finds the same there (a replay), or fails and changes nothing.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
@@ -14,7 +15,10 @@ use std::{
 
 use rustix::fs::{CWD, IFlags, RenameFlags, ioctl_getflags, ioctl_setflags, renameat_with};
 
-use super::{BlobError, Layout, staging::temporary_for};
+use super::{
+    BlobError, Layout,
+    staging::{begin_writing_out, temporary_for},
+};
 
 /// Permissions of what is placed: nobody writes.
 const PLACED_MODE: u32 = 0o444;
@@ -91,81 +95,13 @@ impl Store {
         &self.immutable
     }
 
-    /// Moves a staged body of `size_bytes` bytes, which must be synced, to its place.
-    ///
-    /// A crash leaves it in staging, or in place without flag and durable name; the replay finishes either.
-    pub fn place_content(
-        &self,
-        staged: &Path,
-        destination: &Path,
-        size_bytes: u64,
-    ) -> Result<Placed, BlobError> {
-        let file = match File::open(staged) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let file = File::open(destination).map_err(|error| self.failed(destination, error))?;
-                self.check_size(&file, destination, size_bytes)?;
-                self.protect(&file, destination, true)?;
-                self.sync_folder_of(destination)?;
-                return Ok(Placed::Before);
-            }
-            Err(error) => return Err(self.failed(staged, error)),
-        };
-        self.check_size(&file, staged, size_bytes)?;
-        // Read-only before it gets its name: no moment with a writable file among the placed ones.
-        self.protect(&file, staged, false)?;
-        let created = self.create_folder_of(destination)?;
-        renameat_with(CWD, staged, CWD, destination, RenameFlags::NOREPLACE)
-            .map_err(|error| self.failed(destination, error.into()))?;
-        self.protect(&file, destination, true)?;
-        self.sync_folders(destination, &created)?;
-        Ok(Placed::Now)
-    }
-
-    /// Places a record or another sealed text, immutable where possible.
-    pub fn place_record(&self, destination: &Path, sealed: &[u8]) -> Result<Placed, BlobError> {
-        self.place_bytes(destination, sealed, true)
-    }
-
-    /// Places a header, the only part that may be erased one day: read-only but never immutable.
-    pub fn place_header(&self, destination: &Path, header: &[u8]) -> Result<Placed, BlobError> {
-        self.place_bytes(destination, header, false)
-    }
-
-    /// A crash leaves a temporary beside the place, which the replay overwrites, or the file in its place, whole.
-    fn place_bytes(&self, destination: &Path, bytes: &[u8], immutable: bool) -> Result<Placed, BlobError> {
-        if let Some(file) = self.open_same(destination, bytes)? {
-            self.protect(&file, destination, immutable)?;
-            self.sync_folder_of(destination)?;
-            return Ok(Placed::Before);
+    /// Begins a batch of placements.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch {
+            store: self,
+            written: Vec::new(),
+            folders: BTreeSet::new(),
         }
-        let created = self.create_folder_of(destination)?;
-        let temporary = temporary_for(destination);
-        let place = || {
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create_new(true)
-                .mode(PLACED_MODE)
-                .open(&temporary)?;
-            file.write_all(bytes)?;
-            // The process's umask may have taken bits away.
-            file.set_permissions(fs::Permissions::from_mode(PLACED_MODE))?;
-            file.sync_all()?;
-            renameat_with(CWD, &temporary, CWD, destination, RenameFlags::NOREPLACE)?;
-            Ok(file)
-        };
-        let file = place().map_err(|error| {
-            let _ = fs::remove_file(&temporary);
-            self.failed(destination, error)
-        })?;
-        self.protect(&file, destination, immutable)?;
-        self.sync_folders(destination, &created)?;
-        Ok(Placed::Now)
     }
 
     /// The file at `path` if it holds exactly `bytes`; nothing if there is none; an error if it holds anything else.
@@ -203,7 +139,7 @@ impl Store {
     /// Takes write permission away and, if asked and possible, makes the file immutable. Does nothing twice, because an
     /// immutable file refuses even the permissions it has.
     ///
-    /// The folder's sync that follows makes both durable: journals commit in order.
+    /// The folders' sync at the end of a batch makes both durable: journals commit in order.
     fn protect(&self, file: &File, path: &Path, immutable: bool) -> Result<(), BlobError> {
         let failed = |error| self.failed(path, error);
         if file.metadata().map_err(failed)?.permissions().mode() & 0o7777 != PLACED_MODE {
@@ -240,19 +176,163 @@ impl Store {
         Ok(missing)
     }
 
-    /// Makes the name at `path` durable, and the names of the folders that were made for it.
-    fn sync_folders(&self, path: &Path, created: &[PathBuf]) -> Result<(), BlobError> {
-        self.sync_folder_of(path)?;
-        created.iter().try_for_each(|folder| self.sync_folder_of(folder))
-    }
-
-    fn sync_folder_of(&self, path: &Path) -> Result<(), BlobError> {
-        let folder = path.parent().unwrap_or(path);
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| self.failed(folder, error))
-    }
-
     fn failed(&self, path: &Path, error: io::Error) -> BlobError {
         BlobError::new(self.layout.label(path), error)
+    }
+}
+
+/// Placements that become durable together, so that the disk is waited for a few times and not a few times for each. None of them
+/// counts before [`Batch::finish`] said so. A crash before that leaves what a replay finishes.
+pub struct Batch<'s> {
+    store: &'s Store,
+    written: Vec<Written>,
+    /// Those in which names have appeared.
+    folders: BTreeSet<PathBuf>,
+}
+
+/// Bytes on their way to the disk under a temporary name.
+struct Written {
+    file: File,
+    temporary: PathBuf,
+    destination: PathBuf,
+    immutable: bool,
+}
+
+impl Batch<'_> {
+    /// Moves a staged body of `size_bytes` bytes, which must be synced, to its place.
+    ///
+    /// A crash leaves it in staging, or in place without flag and durable name; the replay finishes either.
+    ///
+    /// # Errors
+    /// When it can't be moved; the rest of the batch is as it was.
+    pub fn content(
+        &mut self,
+        staged: &Path,
+        destination: &Path,
+        size_bytes: u64,
+    ) -> Result<Placed, BlobError> {
+        let store = self.store;
+        let file = match File::open(staged) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let file = File::open(destination).map_err(|error| store.failed(destination, error))?;
+                store.check_size(&file, destination, size_bytes)?;
+                store.protect(&file, destination, true)?;
+                self.named(destination, &[]);
+                return Ok(Placed::Before);
+            }
+            Err(error) => return Err(store.failed(staged, error)),
+        };
+        store.check_size(&file, staged, size_bytes)?;
+        // Read-only before it gets its name: no moment with a writable file among the placed ones.
+        store.protect(&file, staged, false)?;
+        let created = store.create_folder_of(destination)?;
+        self.named(destination, &created);
+        renameat_with(CWD, staged, CWD, destination, RenameFlags::NOREPLACE)
+            .map_err(|error| store.failed(destination, error.into()))?;
+        store.protect(&file, destination, true)?;
+        Ok(Placed::Now)
+    }
+
+    /// Places a record or another sealed text, immutable where possible.
+    ///
+    /// # Errors
+    /// When something else stands there, or it can't be written; the rest of the batch is as it was.
+    pub fn record(&mut self, destination: &Path, sealed: &[u8]) -> Result<Placed, BlobError> {
+        self.bytes(destination, sealed, true)
+    }
+
+    /// Places a header, the only part that may be erased one day: read-only but never immutable.
+    ///
+    /// # Errors
+    /// As [`Batch::record`].
+    pub fn header(&mut self, destination: &Path, header: &[u8]) -> Result<Placed, BlobError> {
+        self.bytes(destination, header, false)
+    }
+
+    /// A crash leaves a temporary beside the place, which the replay overwrites, or the file in its place, whole.
+    fn bytes(&mut self, destination: &Path, bytes: &[u8], immutable: bool) -> Result<Placed, BlobError> {
+        let store = self.store;
+        if let Some(file) = store.open_same(destination, bytes)? {
+            store.protect(&file, destination, immutable)?;
+            self.named(destination, &[]);
+            return Ok(Placed::Before);
+        }
+        let created = store.create_folder_of(destination)?;
+        self.named(destination, &created);
+        let temporary = temporary_for(destination);
+        let write = || {
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut options = OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(PLACED_MODE)
+                .open(&temporary)?;
+            file.write_all(bytes)?;
+            // The process's umask may have taken bits away.
+            file.set_permissions(fs::Permissions::from_mode(PLACED_MODE))?;
+            begin_writing_out(&file);
+            Ok(file)
+        };
+        let file = write().map_err(|error| {
+            let _ = fs::remove_file(&temporary);
+            store.failed(destination, error)
+        })?;
+        self.written.push(Written {
+            file,
+            temporary,
+            destination: destination.to_owned(),
+            immutable,
+        });
+        Ok(Placed::Now)
+    }
+
+    /// Takes note of a name that appears, and of the folders that were made for it.
+    fn named(&mut self, path: &Path, created: &[PathBuf]) {
+        let paths = created.iter().map(PathBuf::as_path).chain([path]);
+        self.folders
+            .extend(paths.map(|path| path.parent().unwrap_or(path).to_owned()));
+    }
+
+    /// Everything in the batch is in its place and survives a power cut when this returns.
+    ///
+    /// # Errors
+    /// When something isn't: all of it has to be placed again then, and what is there already is found.
+    pub fn finish(self) -> Result<(), BlobError> {
+        let named = self.name_all();
+        if named.is_err() {
+            for written in &self.written {
+                let _ = fs::remove_file(&written.temporary);
+            }
+        }
+        named?;
+        self.folders.iter().try_for_each(|folder| {
+            let synced = File::open(folder).and_then(|folder| folder.sync_all());
+            synced.map_err(|error| self.store.failed(folder, error))
+        })
+    }
+
+    /// A name appears only when its bytes are safe: a replay must find all of them or nothing.
+    fn name_all(&self) -> Result<(), BlobError> {
+        for written in &self.written {
+            let synced = written.file.sync_all();
+            synced.map_err(|error| self.store.failed(&written.destination, error))?;
+        }
+        for Written {
+            file,
+            temporary,
+            destination,
+            immutable,
+        } in &self.written
+        {
+            renameat_with(CWD, temporary, CWD, destination, RenameFlags::NOREPLACE)
+                .map_err(|error| self.store.failed(destination, error.into()))?;
+            self.store.protect(file, destination, *immutable)?;
+        }
+        Ok(())
     }
 }

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use rustix::fs::OFlags;
+use rustix::fs::{Advice, OFlags};
 
 use super::{BlobError, Layout, layout::StagedFile};
 
@@ -31,6 +31,7 @@ pub struct StagedBody {
     /// The same file past the page cache; `None` inside where the file system has no such thing.
     direct: Option<Option<Arc<File>>>,
     path: PathBuf,
+    sidecar: PathBuf,
     layout: Layout,
     size_bytes: u64,
     name_durable: bool,
@@ -61,6 +62,7 @@ impl StagedBody {
             file: Arc::new(file),
             direct: None,
             path,
+            sidecar: layout.sidecar(accession_id)?,
             layout: layout.clone(),
             size_bytes,
             name_durable: false,
@@ -121,6 +123,11 @@ impl StagedBody {
         Ok(())
     }
 
+    /// Has the kernel begin with what [`Self::sync`] will wait for.
+    pub fn begin_sync(&self) {
+        begin_writing_out(&self.file);
+    }
+
     /// Makes everything appended, and the body's name, survive a power cut.
     ///
     /// A failure is final for this body: the kernel drops the pages it couldn't write and says so once, so a second try
@@ -139,6 +146,40 @@ impl StagedBody {
         synced.map_err(|error| self.failed(error))?;
         self.name_durable = true;
         Ok(())
+    }
+
+    /// As [`Self::sync`], and writes the body's sidecar. Both go to the disk together, which takes about as long as one of them.
+    ///
+    /// A crash leaves the sidecar whole, or so that it can't be opened, or not at all: before this returns nobody was promised
+    /// anything. One that is there already may be all that a crash would leave of the upload, so it goes when its successor is safe.
+    pub fn sync_with_sidecar(&mut self, sealed: &[u8]) -> Result<(), BlobError> {
+        let mut options = OpenOptions::new();
+        let opened = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.sidecar);
+        let mut sidecar = match opened {
+            Ok(sidecar) => sidecar,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.sync()?;
+                return write_whole(&self.layout, &self.sidecar, sealed, true);
+            }
+            Err(error) => return Err(BlobError::new(self.layout.label(&self.sidecar), error)),
+        };
+        let written = sidecar.write_all(sealed).and_then(|()| {
+            self.begin_sync();
+            begin_writing_out(&sidecar);
+            sidecar.sync_data()
+        });
+        // Its name stands in the same folder.
+        self.name_durable = false;
+        written
+            .map_err(|error| BlobError::new(self.layout.label(&self.sidecar), error))
+            .and_then(|()| self.sync())
+            .inspect_err(|_| {
+                let _ = fs::remove_file(&self.sidecar);
+            })
     }
 
     /// Bytes of body so far.
@@ -226,6 +267,13 @@ pub fn read_deep_sidecar(layout: &Layout, accession_id: &str) -> Result<Option<V
 /// Removes what opens an accession's sealed body: from then on only the recipients can.
 pub fn remove_deep_sidecar(layout: &Layout, accession_id: &str) -> Result<(), BlobError> {
     remove(layout, &layout.deep_sidecar(accession_id)?)
+}
+
+/// Has the kernel begin to write a file out, so that a sync that follows finds the work begun, together with that of other files.
+pub(super) fn begin_writing_out(file: &File) {
+    // What isn't written yet is written because of this advice, and then need not be kept in the cache. It promises nothing, so its
+    // failure is none.
+    let _ = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
 }
 
 fn write_whole(layout: &Layout, path: &Path, sealed: &[u8], durable: bool) -> Result<(), BlobError> {
@@ -401,6 +449,26 @@ mod tests {
             StagedBody::open(&layout, "../A1"),
             Err(BlobError::Layout(_))
         ));
+    }
+
+    #[test]
+    fn a_body_goes_to_the_disk_with_its_sidecar_whether_it_had_one_or_not() {
+        let (_folder, layout) = vault();
+        let mut body = StagedBody::create(&layout, "A1").unwrap();
+        body.append(b"body").unwrap();
+        body.begin_sync();
+        for sealed in [&b"first and long"[..], b"second"] {
+            body.sync_with_sidecar(sealed).unwrap();
+            assert_eq!(read_sidecar(&layout, "A1").unwrap().unwrap(), sealed);
+            let mode = layout.sidecar("A1").unwrap().metadata().unwrap().mode();
+            assert_eq!(mode & 0o777, 0o600);
+        }
+        assert_eq!(fs::read(body.path()).unwrap(), b"body");
+        assert_eq!(
+            fs::read_dir(layout.staging()).unwrap().count(),
+            2,
+            "no temporaries"
+        );
     }
 
     #[test]

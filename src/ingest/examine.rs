@@ -147,7 +147,9 @@ impl Ingest {
                 }
                 tracing::warn!(accession = id, doctype = candidate.identity.doctype, %unavailable, "an upload waits on us");
             }
-            self.settle_judged(&taken, verdict, None, Arrival::Closed, |_| Ok(Look::Done(looked)))?;
+            self.settle_judged(&taken, None, verdict, None, Arrival::Closed, |_| {
+                Ok(Look::Done(looked))
+            })?;
             return Ok(());
         }
     }
@@ -176,7 +178,7 @@ impl Ingest {
                     }
                 }
                 // The rules changed under it: it is judged like a new one.
-                _ => drop(self.settle(taken, None, Arrival::Closed)?),
+                _ => drop(self.settle(taken, None, None, Arrival::Closed)?),
             }
         }
         Ok(())

@@ -624,7 +624,7 @@ impl InboxFile {
         }
         let id = upload.id().to_owned();
         let taken = Taken::in_flight(&id, upload.file_key(), self.claim.clone(), self.resumed.clone());
-        match self.ingest.write_sidecar(&taken, false) {
+        match self.ingest.leave_sidecar(&taken) {
             Ok(()) => {
                 if let Some(old) = self.sidecar_for.replace(id) {
                     self.ingest.remove_sidecar(&old);
@@ -673,7 +673,9 @@ impl InboxFile {
             arrival
         };
         let taken = Taken::new(&finished, self.claim.clone());
-        let settled = self.ingest.settle(taken, self.resumed.as_deref(), arrival);
+        let settled = self
+            .ingest
+            .settle(taken, Some(finished.body), self.resumed.as_deref(), arrival);
         if settled.is_err() {
             // Nothing was committed: the client will send it again, and what it resumed is still there.
             self.ingest.forget_staged(&id);

@@ -115,9 +115,20 @@ impl Ingest {
         Ok(Taken::open(&sealed, id, &self.staging_key)?)
     }
 
-    fn write_sidecar(&self, taken: &Taken, durable: bool) -> Result<(), SettleError> {
+    /// For an upload in flight: as durable as the rest of it.
+    fn leave_sidecar(&self, taken: &Taken) -> Result<(), SettleError> {
         let sealed = taken.seal(&self.staging_key, self.random.as_ref())?;
-        Ok(staging::write_sidecar(&self.layout, &taken.id, &sealed, durable)?)
+        Ok(staging::write_sidecar(&self.layout, &taken.id, &sealed, false)?)
+    }
+
+    /// Makes a body durable, if it isn't yet, and its sidecar with it.
+    fn keep_with_sidecar(&self, taken: &Taken, body: Option<staging::StagedBody>) -> Result<(), SettleError> {
+        let sealed = taken.seal(&self.staging_key, self.random.as_ref())?;
+        let kept = match body {
+            Some(mut body) => body.sync_with_sidecar(&sealed),
+            None => staging::write_sidecar(&self.layout, &taken.id, &sealed, true),
+        };
+        Ok(kept?)
     }
 
     /// Whether something is to be inspected deeper after it is sealed.

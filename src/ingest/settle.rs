@@ -18,6 +18,7 @@ use super::{
     taken::{Claim, SidecarError, Taken},
 };
 use crate::{
+    blob::{BlobError, StagedBody},
     catalog::{accessions, search},
     custody::sequencer::{CommitError, Committed, Proposed, Turn},
     domain::{
@@ -63,6 +64,11 @@ pub enum Arrival {
     Interrupted,
 }
 
+/// Whatever is committed next may promise the body's bytes.
+fn make_durable(body: Option<StagedBody>) -> Result<(), BlobError> {
+    body.map_or(Ok(()), |mut body| body.sync())
+}
+
 /// How long a client waits for inspections, over everything that its CLOSE settles.
 #[derive(Clone, Copy)]
 pub(super) struct Patience(Instant);
@@ -78,19 +84,21 @@ impl Patience {
 }
 
 impl Ingest {
-    /// Judges a complete body and commits the outcome. `resumed` is the accession whose bytes it begins with.
+    /// Judges a complete body and commits the outcome. `body` is given when it isn't durable yet; `resumed` is the accession whose
+    /// bytes it begins with.
     ///
     /// # Errors
     /// When nothing could be committed; the body stays staged.
     pub fn settle(
         &self,
         taken: Taken,
+        body: Option<StagedBody>,
         resumed: Option<&str>,
         arrival: Arrival,
     ) -> Result<Committed, SettleError> {
         let patience = Patience::new(self.rules.close_wait);
         let turn = self.locks.take(&taken.claim.person, &taken.claim.path);
-        let (committed, declared) = self.settle_locked(&taken, resumed, arrival, patience)?;
+        let (committed, declared) = self.settle_locked(&taken, body, resumed, arrival, patience)?;
         drop(turn);
         for row in &declared {
             if let Err(error) = self.judge_declared(&taken.id, &taken.claim, row, patience) {
@@ -105,20 +113,23 @@ impl Ingest {
     fn settle_locked(
         &self,
         taken: &Taken,
+        body: Option<StagedBody>,
         resumed: Option<&str>,
         arrival: Arrival,
         patience: Patience,
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let verdict = self.judge(taken)?;
-        self.settle_judged(taken, verdict, resumed, arrival, |candidate| {
+        self.settle_judged(taken, body, verdict, resumed, arrival, |candidate| {
             self.look(taken, &candidate.identity.ext, patience.left())
         })
     }
 
-    /// Commits what the judge said; `look` answers for a candidate. The caller holds the path.
+    /// Commits what the judge said; `look` answers for a candidate. The caller holds the path. Whatever comes of it, the body is
+    /// durable before it is committed.
     pub(super) fn settle_judged(
         &self,
         taken: &Taken,
+        body: Option<StagedBody>,
         verdict: Verdict,
         resumed: Option<&str>,
         arrival: Arrival,
@@ -126,20 +137,21 @@ impl Ingest {
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let mut declared = Vec::new();
         let committed = match verdict {
-            Verdict::Temporary => self.wait(taken, "temporary", None, resumed)?,
-            Verdict::Wait(reason) => self.wait(taken, reason.code, Some(&reason), resumed)?,
-            Verdict::Reject(reason) => self.refuse(taken, &reason, None, resumed, arrival)?,
+            Verdict::Temporary => self.wait(taken, body, "temporary", None, resumed)?,
+            Verdict::Wait(reason) => self.wait(taken, body, reason.code, Some(&reason), resumed)?,
+            Verdict::Reject(reason) => self.refuse(taken, body, &reason, None, resumed, arrival)?,
             Verdict::Candidate(candidate) => match look(&candidate)? {
                 Look::Done(looked) => {
                     let examined = self.examined(&candidate, looked);
-                    self.settle_examined(taken, *candidate, examined, resumed, arrival)?
+                    self.settle_examined(taken, body, *candidate, examined, resumed, arrival)?
                 }
                 Look::GoesOn => {
                     let reason = inspecting();
-                    self.wait(taken, reason.code, Some(&reason), resumed)?
+                    self.wait(taken, body, reason.code, Some(&reason), resumed)?
                 }
             },
             Verdict::Declaration { form, rows } => {
+                make_durable(body)?;
                 let committed = self.keep_declaration(taken, form, &rows, resumed)?;
                 declared = rows;
                 committed
@@ -154,17 +166,21 @@ impl Ingest {
     fn settle_examined(
         &self,
         taken: &Taken,
+        body: Option<StagedBody>,
         candidate: Candidate,
         examined: Examined,
         resumed: Option<&str>,
         arrival: Arrival,
     ) -> Result<Committed, SettleError> {
         match examined {
-            Examined::Evidence(inspection) => self.seal(taken, candidate.identity, inspection, resumed),
-            Examined::Reject(reason, inspection) => {
-                self.refuse(taken, &reason, Some(&inspection), resumed, arrival)
+            Examined::Evidence(inspection) => {
+                make_durable(body)?;
+                self.seal(taken, candidate.identity, inspection, resumed)
             }
-            Examined::Wait(reason) => self.wait(taken, reason.code, Some(&reason), resumed),
+            Examined::Reject(reason, inspection) => {
+                self.refuse(taken, body, &reason, Some(&inspection), resumed, arrival)
+            }
+            Examined::Wait(reason) => self.wait(taken, body, reason.code, Some(&reason), resumed),
         }
     }
 
@@ -172,14 +188,18 @@ impl Ingest {
     fn refuse(
         &self,
         taken: &Taken,
+        body: Option<StagedBody>,
         reason: &Reason,
         inspection: Option<&Inspection>,
         resumed: Option<&str>,
         arrival: Arrival,
     ) -> Result<Committed, SettleError> {
         match arrival {
-            Arrival::Closed => self.reject(taken, reason, inspection, resumed, None),
-            Arrival::Interrupted => self.wait(taken, reason.code, Some(reason), resumed),
+            Arrival::Closed => {
+                make_durable(body)?;
+                self.reject(taken, reason, inspection, resumed, None)
+            }
+            Arrival::Interrupted => self.wait(taken, body, reason.code, Some(reason), resumed),
         }
     }
 
@@ -197,11 +217,12 @@ impl Ingest {
     fn wait(
         &self,
         taken: &Taken,
+        body: Option<StagedBody>,
         code: &str,
         reason: Option<&Reason>,
         resumed: Option<&str>,
     ) -> Result<Committed, SettleError> {
-        self.write_sidecar(taken, true)?;
+        self.keep_with_sidecar(taken, body)?;
         let mut draft = draft(Kind::AccessionReceived, taken, resumed).fact("reason", code);
         if let Some(reason) = reason {
             draft = with_reason(draft, reason);
@@ -388,7 +409,7 @@ impl Ingest {
         let mut taken = self.read_sidecar(id)?;
         taken.claim.path = to.path;
         taken.claim.path_raw = to.path_raw;
-        self.settle(taken, None, Arrival::Closed)
+        self.settle(taken, None, None, Arrival::Closed)
     }
 
     /// Judges a file again that a declaration speaks of.
@@ -407,7 +428,7 @@ impl Ingest {
         match accession.state.as_str() {
             "received" => {
                 let taken = self.read_sidecar(&accession.id)?;
-                self.settle_locked(&taken, None, Arrival::Closed, patience)?;
+                self.settle_locked(&taken, None, None, Arrival::Closed, patience)?;
             }
             "sealed" => self.declare_sealed(declaration, claim, &accession, row)?,
             _ => {}

@@ -128,6 +128,7 @@ impl Ingest {
         let finished = upload.and_then(Upload::finish_prefix).map_err(salvage_error)?;
         self.settle(
             Taken::new(&finished, taken.claim.clone()),
+            Some(finished.body),
             resumed,
             Arrival::Interrupted,
         )?;
@@ -143,7 +144,7 @@ impl Ingest {
             .catalogue
             .read(|connection| accessions::declared_since(connection, BATCH))?
         {
-            self.settle(self.read_sidecar(&row.id)?, None, Arrival::Closed)?;
+            self.settle(self.read_sidecar(&row.id)?, None, None, Arrival::Closed)?;
         }
         self.look_again(BATCH)?;
         let now_ms = self.clock.now_ms();

@@ -65,8 +65,11 @@ pub enum UploadError {
     Extend,
 }
 
-/// Bytes taken and complete on the store, with what was measured on the way.
+/// Bytes taken and complete on the store, with what was measured on the way. They are on their way to the disk, but durable only
+/// when `body` was synced.
 pub struct Finished {
+    /// The staged body.
+    pub body: StagedBody,
     /// Id of the staged body, which is the accession's id.
     pub id: String,
     /// Opens the body.
@@ -253,7 +256,7 @@ impl Upload {
         Ok(self.body.out.sync()?)
     }
 
-    /// The end of the file: the body is complete and durable when this returns.
+    /// The end of the file: the body is complete when this returns.
     ///
     /// # Errors
     /// When bytes in the middle never came, or the store fails. The upload is as good as before in the first case.
@@ -421,18 +424,19 @@ impl Body {
         Ok((staged, self.file_key, self.length))
     }
 
-    /// Completes the body; it is durable when this returns.
+    /// Completes the body and has it begin its way to the disk.
     pub(crate) fn finish(mut self) -> Result<Finished, UploadError> {
         self.writer.finish(self.out.buffer(0))?;
-        let (mut staged, stored_blake3) = self.out.finish()?;
-        staged.sync()?;
+        let (body, stored_blake3) = self.out.finish()?;
+        body.begin_sync();
         Ok(Finished {
             id: self.id,
             file_key: self.file_key,
             size_bytes: self.length,
             sha256: self.digests.finish().sha256,
-            stored_size_bytes: staged.size_bytes(),
+            stored_size_bytes: body.size_bytes(),
             stored_blake3,
+            body,
         })
     }
 }

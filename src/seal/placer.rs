@@ -3,7 +3,11 @@
 //! Nothing waits for it but the next start of a full disk: the commit already holds what it does.
 
 use crate::{
-    blob::{BlobError, layout::Layout, place::Store},
+    blob::{
+        BlobError,
+        layout::Layout,
+        place::{Batch, Store},
+    },
     catalog::{
         Catalogue,
         placements::{self, Placement, Source},
@@ -21,8 +25,10 @@ use std::{
     time::Duration,
 };
 
-/// Placements read at a time.
-const BATCH: usize = 256;
+/// Placements made at a time; each holds a file open.
+const BATCH: usize = 128;
+/// How long the placer lets placements come together after a commit: a batch waits for the disk as often as one of them would.
+const GATHER: Duration = Duration::from_millis(20);
 /// Pause before placements that failed are tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -65,7 +71,11 @@ impl Placer {
                         }
                     }
                     match wake.recv_timeout(RETRY) {
-                        Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                        Ok(()) => {
+                            std::thread::sleep(GATHER);
+                            wake.try_iter().for_each(drop);
+                        }
+                        Err(RecvTimeoutError::Timeout) => {}
                         Err(RecvTimeoutError::Disconnected) => return,
                     }
                 }
@@ -120,18 +130,20 @@ impl Work {
         let pending = self
             .catalogue
             .read(|connection| placements::pending(connection, *after, BATCH))?;
+        let mut batch = self.store.batch();
         let mut done = Vec::with_capacity(pending.len());
         let mut failed = None;
         for (id, placement) in &pending {
             if stop.load(Ordering::Relaxed) {
                 break;
             }
-            if let Err(error) = self.place(placement) {
+            if let Err(error) = self.place(&mut batch, placement) {
                 failed = Some(error);
                 break;
             }
             done.push(*id);
         }
+        batch.finish()?;
         if let Some(last) = done.last() {
             *after = *last;
             self.custody.placed(done);
@@ -142,21 +154,20 @@ impl Work {
         }
     }
 
-    fn place(&self, placement: &Placement) -> Result<(), BlobError> {
+    fn place(&self, batch: &mut Batch<'_>, placement: &Placement) -> Result<(), BlobError> {
         let target = self.layout.root().join(&placement.target);
         match &placement.source {
             Source::Staged {
                 accession,
                 size_bytes,
             } => {
-                self.store
-                    .place_content(&self.layout.staged(accession)?, &target, *size_bytes)?;
+                batch.content(&self.layout.staged(accession)?, &target, *size_bytes)?;
             }
             Source::Bytes(bytes) if Path::new(&placement.target).starts_with("headers") => {
-                self.store.place_header(&target, bytes)?;
+                batch.header(&target, bytes)?;
             }
             Source::Bytes(bytes) => {
-                self.store.place_record(&target, bytes)?;
+                batch.record(&target, bytes)?;
             }
         }
         Ok(())

@@ -39,7 +39,9 @@ pub(super) fn commit(
     body: Body,
     copy: &Copy<'_>,
 ) -> Result<(), Pause> {
-    let finished = body.finish().map_err(|error| Pause::Ours(error.to_string()))?;
+    let mut finished = body.finish().map_err(|error| Pause::Ours(error.to_string()))?;
+    let synced = finished.body.sync();
+    synced.map_err(|error| Pause::Ours(error.to_string()))?;
     let made_by: String = copy.made_by.chars().filter(char::is_ascii).take(200).collect();
     let draft = Draft::new(Kind::DerivedMade, finished.id.clone(), "system")
         .fact("evidence", row.id.as_str())

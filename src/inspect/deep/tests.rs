@@ -228,8 +228,9 @@ impl Bench {
             .collect()
     }
 
-    /// Names in staging.
+    /// Names in staging, when everything that was promised is in its place.
     fn staged(&self) -> Vec<String> {
+        self.vault.settle_placements();
         let mut names: Vec<String> = fs::read_dir(self.fixture.layout().staging())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -239,6 +240,7 @@ impl Bench {
     }
 
     fn ask_again(&self, with_key: bool) -> Result<crate::admin::Response, crate::admin::AdminError> {
+        self.vault.settle_placements();
         let row = self.evidence();
         let file_key = with_key.then(|| {
             let bytes = fs::read(self.fixture.layout().header(&row.id, 1).unwrap()).unwrap();
