@@ -6,6 +6,7 @@ and misses a child that nobody waits for.
 
 import os
 import pathlib
+import resource
 import time
 
 
@@ -131,3 +132,19 @@ def memory_bytes(pids):
             continue
         total += sum(int(line.split()[1]) << 10 for line in lines if line.startswith("Pss:"))
     return total
+
+
+class Clients:
+    """Seconds, and processor time of the programs that ended meanwhile: of a client, as long as nobody else ends."""
+
+    def __enter__(self):
+        self._begun, self._before = time.monotonic(), self._ended()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds, self.cpu = time.monotonic() - self._begun, self._ended() - self._before
+
+    @staticmethod
+    def _ended():
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime

@@ -4,9 +4,9 @@ Muniment decrypts, having verified each chunk, under a live grant; each OPEN is 
 """
 
 import filecmp
-import time
 
 from ..clients import CLIENTS
+from ..cost import Clients
 from ..media import make_recording
 from ..process import Failure
 from ..rounds import take_turns
@@ -33,16 +33,17 @@ def run(bench):
             def once(server, turn):
                 size = cell.size_bytes if turn else cell.warm_up_bytes
                 name = name_of(size)
-                before, begun = server.settle()[0], time.monotonic()
-                CLIENTS[cell.client].get(server, cell.cipher, paths[server.name][name], taken)
-                seconds = time.monotonic() - begun
+                before = server.settle()[0]
+                with Clients() as client:
+                    CLIENTS[cell.client].get(server, cell.cipher, paths[server.name][name], taken)
                 cpu = server.settle()[0] - before
                 whole = taken.stat().st_size == size
                 # Comparing takes as long as the transfer, so once is enough.
                 if not whole or (turn == 0 and not filecmp.cmp(recordings[name], taken, shallow=False)):
                     raise Failure(f"{cell.client} took something else from {server.name}")
                 taken.unlink()
-                return {"MB/s": size / 1e6 / seconds, "CPU s/GB": cpu / (size / 1e9)}
+                gigabytes = size / 1e9
+                return {"MB/s": gigabytes * 1e3 / client.seconds, "CPU s/GB": cpu / gigabytes, "client s/GB": client.cpu / gigabytes}
 
             measured.append(take_turns(cell.what, cell.contestants(servers), cell.pairs, once))
-    return beside(measured, FIGURES, "download"), [each.as_json() for each in measured]
+    return beside(measured, FIGURES, "download", alone={"client s/GB"}), [each.as_json() for each in measured]

@@ -4,14 +4,14 @@ Cards (JPEG) go through inspection and are sealed. Scans without a name that say
 committed, and wait for a manifest: all of it but the inspection. Of cards fewer are enough: their rate is steady.
 """
 
-import time
-
 from ..clients import sftp_at_once
+from ..cost import Clients
 from ..media import SMALL_BYTES, make_cards
 from ..rounds import Contestant, take_turns
 from ..tables import beside
 
-FIGURES = {"files/s": "files/s", "CPU ms/file": "server CPU ms/file", "rest s": "rest done after, s"}
+FIGURES = {"files/s": "files/s", "CPU ms/file": "server CPU ms/file", "client ms/file": "client CPU ms/file",
+           "rest s": "rest done after, s"}
 BASES = {"internal-sftp": "OpenSSH", "internal-sftp, fsync": "OpenSSH, fsync"}
 
 
@@ -49,15 +49,16 @@ def run(bench):
                     names[name] = SMALL_BYTES
                     batches[number % sessions].append(f"put {card} {server.path(name)}\n")
                 server.mark()
-                before, begun = server.settle()[0], time.monotonic()
-                sftp_at_once(server, batches, folder, contestant.words)
-                seconds = time.monotonic() - begun
+                before = server.settle()[0]
+                with Clients() as clients:
+                    sftp_at_once(server, batches, folder, contestant.words)
                 after, rest = server.settle()
                 server.check(names)
                 server.discard()
-                return {"files/s": count / seconds, "CPU ms/file": (after - before) * 1000 / count, "rest s": rest}
+                return {"files/s": count / clients.seconds, "CPU ms/file": (after - before) * 1000 / count,
+                        "client ms/file": clients.cpu * 1000 / count, "rest s": rest}
 
             what = "1 session" if sessions == 1 else f"{sessions} sessions"
             measured.append(take_turns(what, list(contestants(servers, bench.options.only)), bench.pairs, once))
             turns += bench.pairs + 1
-    return beside(measured, FIGURES, f"{len(cards):,} files of 64 KiB", BASES, alone={"rest s"}), [each.as_json() for each in measured]
+    return beside(measured, FIGURES, f"{len(cards):,} files of 64 KiB", BASES, alone={"client ms/file", "rest s"}), [each.as_json() for each in measured]

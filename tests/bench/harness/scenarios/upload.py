@@ -5,14 +5,14 @@ the gate reads all of them once more before CLOSE is answered, or for two second
 """
 
 import itertools
-import time
 
 from ..clients import CLIENTS
+from ..cost import Clients
 from ..media import make_recording, renumber
 from ..rounds import Contestant, take_turns
 from ..tables import beside
 
-FIGURES = {"MB/s": "MB/s", "CPU s/GB": "server CPU s/GB"}
+FIGURES = {"MB/s": "MB/s", "CPU s/GB": "server CPU s/GB", "client s/GB": "client CPU s/GB"}
 
 
 def contestants(cell, servers):
@@ -38,13 +38,14 @@ def run(bench):
                 name = f"000100012345_20260728_A{number:07d}_WVID_01.mp4" if contestant.inspected else f"scan-{number:06}.bin"
                 renumber(recording, number)
                 server.mark()
-                before, begun = server.settle()[0], time.monotonic()
-                CLIENTS[cell.client].put(server, cell.cipher, recording, server.path(name))
-                seconds = time.monotonic() - begun
+                before = server.settle()[0]
+                with Clients() as client:
+                    CLIENTS[cell.client].put(server, cell.cipher, recording, server.path(name))
                 cpu = server.settle()[0] - before
                 server.check({name: size})
                 server.discard()
-                return {"MB/s": size / 1e6 / seconds, "CPU s/GB": cpu / (size / 1e9)}
+                gigabytes = size / 1e9
+                return {"MB/s": gigabytes * 1e3 / client.seconds, "CPU s/GB": cpu / gigabytes, "client s/GB": client.cpu / gigabytes}
 
             measured.append(take_turns(cell.what, list(contestants(cell, servers)), cell.pairs, once))
-    return beside(measured, FIGURES, "upload"), [each.as_json() for each in measured]
+    return beside(measured, FIGURES, "upload", alone={"client s/GB"}), [each.as_json() for each in measured]
