@@ -2,6 +2,7 @@
 //!
 //! Invariant: a channel's task ends with the channel's entry, and only the task or the handler closes it.
 
+use bytes::Bytes;
 use russh::ChannelId;
 use russh::server::{Handle, Session};
 use tokio::task::JoinHandle;
@@ -73,7 +74,7 @@ pub(super) struct SessionOutlet<'a> {
 }
 
 impl Outlet for SessionOutlet<'_> {
-    fn send(&mut self, packets: Vec<u8>) -> Result<(), PeerGone> {
+    fn send(&mut self, packets: Bytes) -> Result<(), PeerGone> {
         self.session.data(self.channel, packets).map_err(|_| PeerGone)
     }
 

@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::shared::{Job, Refused, Shared, Writable};
 use crate::sftp::codec::{
     FrameDecoder, FrameError, FrameEvent, Handle, Reply, Request, StatusCode, WriteHead,
@@ -31,7 +33,7 @@ const ACKNOWLEDGEMENT_BATCH_BYTES: usize = 8 * 1024;
 /// The way to the peer that is open while input is handled.
 pub trait Outlet: Send {
     /// Takes whole packets. Doesn't wait.
-    fn send(&mut self, packets: Vec<u8>) -> Result<(), PeerGone>;
+    fn send(&mut self, packets: Bytes) -> Result<(), PeerGone>;
     /// Whether the peer's window is closed, so that what is sent would only be stored.
     fn is_deaf(&self) -> bool;
 }
@@ -214,7 +216,7 @@ impl Intake {
             if writer.bytes.is_empty() {
                 writer.start = current.position;
                 writer.bytes = match writer.limit {
-                    SEGMENT_BYTES => self.shared.take_segment(),
+                    SEGMENT_BYTES => self.shared.segments().take(),
                     first => Vec::with_capacity(first),
                 };
             }
@@ -351,7 +353,7 @@ impl Intake {
 
     fn send_replies(&mut self, outlet: &mut impl Outlet) -> Result<(), ProtocolError> {
         if !self.replies.is_empty() {
-            outlet.send(std::mem::take(&mut self.replies))?;
+            outlet.send(std::mem::take(&mut self.replies).into())?;
         }
         Ok(())
     }

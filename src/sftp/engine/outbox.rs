@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Weak};
 
+use bytes::Bytes;
+
 use super::shared::Shared;
 
 /// What the worker has answered, for the task that forwards it to the peer.
@@ -13,7 +15,7 @@ impl Outbox {
     }
 
     /// The next run of whole packets; `None` when nothing will come any more. Nothing is lost when dropped while waiting.
-    pub async fn next(&mut self) -> Option<Vec<u8>> {
+    pub async fn next(&mut self) -> Option<Bytes> {
         loop {
             if let Some(batch) = self.0.take_output() {
                 return Some(batch);

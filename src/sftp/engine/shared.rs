@@ -6,12 +6,13 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::worker::Worker;
-use super::workers::Workers;
+use super::workers::{Segments, Workers};
 use crate::sftp::codec::Handle;
-use crate::sftp::limits::{OUTBOX_BYTES, QUEUE_BYTES, QUEUE_BYTES_HARD, REQUEST_COST_BYTES};
+use crate::sftp::limits::{OUTBOX_BYTES, QUEUE_BYTES, QUEUE_BYTES_HARD, REQUEST_COST_BYTES, SEGMENT_BYTES};
 use crate::sftp::space::{FileSpace, SpaceError};
 
 /// Small replies travel together up to this size in bytes: joining them costs a copy.
@@ -197,6 +198,9 @@ impl Shared {
                     worker.end();
                     return self.finish();
                 }
+                if reads_follow && reply.capacity() == 0 {
+                    reply = self.segments().take();
+                }
                 if wanted {
                     worker.execute(job, &self, &mut reply);
                 }
@@ -249,19 +253,23 @@ impl Shared {
         })
     }
 
-    pub(super) fn take_segment(&self) -> Vec<u8> {
-        self.workers.take_segment()
-    }
-
-    /// The bytes of a WRITE are in its file.
-    pub(super) fn done_with(&self, segment: Vec<u8>) {
-        self.workers.keep_segment(segment);
+    /// Memory for runs of bytes in either direction.
+    pub(super) fn segments(&self) -> &Segments {
+        self.workers.segments()
     }
 
     fn push_output(&self, reply: Vec<u8>) {
         if reply.is_empty() {
             return;
         }
+        // What waits for a slow peer shouldn't hold many times its own memory.
+        let reply = if reply.capacity() == SEGMENT_BYTES && reply.len() < SEGMENT_BYTES / 4 {
+            let small = reply.as_slice().into();
+            self.segments().keep(reply);
+            small
+        } else {
+            reply
+        };
         let mut state = self.state();
         if state.muted {
             return;
@@ -287,12 +295,12 @@ impl Shared {
     }
 
     /// The next batch of replies: whole packets. Lets the worker go on.
-    pub(super) fn take_output(self: &Arc<Self>) -> Option<Vec<u8>> {
+    pub(super) fn take_output(self: &Arc<Self>) -> Option<Bytes> {
         let mut state = self.state();
         let batch = state.outbox.pop_front()?;
         state.outbox_bytes -= batch.len();
         self.kick(&mut state);
-        Some(batch)
+        Some(self.segments().sent(batch))
     }
 
     /// Ends when the queue got shorter or the outbox needs seeing to.

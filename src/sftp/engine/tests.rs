@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::sftp::codec::{FrameError, packet_type as t};
 use crate::sftp::limits::*;
@@ -77,7 +79,7 @@ struct Sink {
 }
 
 impl Outlet for Sink {
-    fn send(&mut self, packets: Vec<u8>) -> Result<(), PeerGone> {
+    fn send(&mut self, packets: Bytes) -> Result<(), PeerGone> {
         self.bytes.extend(packets);
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Worker {
                 bytes,
             } => {
                 self.write(handle, offset, &bytes);
-                shared.done_with(bytes);
+                shared.segments().keep(bytes);
             }
             Job::Read {
                 id,
