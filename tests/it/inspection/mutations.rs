@@ -139,7 +139,7 @@ fn mutants(random: &mut Noise, bases: &[Base], count: u64) -> Vec<(u64, usize)> 
 #[test]
 fn mutated_files_harm_nobody() {
     let seed = variable("MUNIMENT_MUTATION_SEED", 20_260_728);
-    let count = variable("MUNIMENT_MUTATIONS", 1_500);
+    let count = variable("MUNIMENT_MUTATIONS", 1_000);
     let mut random = Noise::new(seed);
     let (recordings, scans) = bases();
     let mut settings = settings();
