@@ -276,6 +276,7 @@ fn a_batch_is_placed_as_a_whole_beside_what_is_refused_and_again_after_a_crash()
         let refused = batch.record(&records[0], b"other");
         assert!(matches!(refused, Err(BlobError::AlreadyDifferent { .. })));
         assert!(records[1..].iter().all(|record| !record.exists()));
+        assert!(staged.exists() && !content.exists());
         drop(batch);
         let mut batch = vault.store.batch();
         fill(&mut batch);

@@ -99,7 +99,7 @@ impl Store {
     pub fn batch(&self) -> Batch<'_> {
         Batch {
             store: self,
-            written: Vec::new(),
+            nameless: Vec::new(),
             folders: BTreeSet::new(),
         }
     }
@@ -185,17 +185,21 @@ impl Store {
 /// counts before [`Batch::finish`] said so. A crash before that leaves what a replay finishes.
 pub struct Batch<'s> {
     store: &'s Store,
-    written: Vec<Written>,
-    /// Those in which names have appeared.
+    /// In the order in which they are to appear.
+    nameless: Vec<Nameless>,
+    /// Those in which names appear.
     folders: BTreeSet<PathBuf>,
 }
 
-/// Bytes on their way to the disk under a temporary name.
-struct Written {
+/// A file on its way to its name.
+struct Nameless {
     file: File,
-    temporary: PathBuf,
+    /// Where it is until then.
+    from: PathBuf,
     destination: PathBuf,
     immutable: bool,
+    /// Bytes of this batch under a temporary name; a staged body otherwise, which is durable already.
+    written: bool,
 }
 
 impl Batch<'_> {
@@ -204,7 +208,7 @@ impl Batch<'_> {
     /// A crash leaves it in staging, or in place without flag and durable name; the replay finishes either.
     ///
     /// # Errors
-    /// When it can't be moved; the rest of the batch is as it was.
+    /// When it isn't there or something else is in its place; the rest of the batch is as it was.
     pub fn content(
         &mut self,
         staged: &Path,
@@ -224,13 +228,22 @@ impl Batch<'_> {
             Err(error) => return Err(store.failed(staged, error)),
         };
         store.check_size(&file, staged, size_bytes)?;
+        if destination.symlink_metadata().is_ok() {
+            return Err(BlobError::AlreadyDifferent {
+                place: store.layout.label(destination),
+            });
+        }
         // Read-only before it gets its name: no moment with a writable file among the placed ones.
         store.protect(&file, staged, false)?;
         let created = store.create_folder_of(destination)?;
         self.named(destination, &created);
-        renameat_with(CWD, staged, CWD, destination, RenameFlags::NOREPLACE)
-            .map_err(|error| store.failed(destination, error.into()))?;
-        store.protect(&file, destination, true)?;
+        self.nameless.push(Nameless {
+            file,
+            from: staged.to_owned(),
+            destination: destination.to_owned(),
+            immutable: true,
+            written: false,
+        });
         Ok(Placed::Now)
     }
 
@@ -282,11 +295,12 @@ impl Batch<'_> {
             let _ = fs::remove_file(&temporary);
             store.failed(destination, error)
         })?;
-        self.written.push(Written {
+        self.nameless.push(Nameless {
             file,
-            temporary,
+            from: temporary,
             destination: destination.to_owned(),
             immutable,
+            written: true,
         });
         Ok(Placed::Now)
     }
@@ -303,35 +317,29 @@ impl Batch<'_> {
     /// # Errors
     /// When something isn't: all of it has to be placed again then, and what is there already is found.
     pub fn finish(self) -> Result<(), BlobError> {
-        let named = self.name_all();
-        if named.is_err() {
-            for written in &self.written {
-                let _ = fs::remove_file(&written.temporary);
+        self.name_all().inspect_err(|_| {
+            for nameless in self.nameless.iter().filter(|nameless| nameless.written) {
+                let _ = fs::remove_file(&nameless.from);
             }
-        }
-        named?;
+        })?;
         self.folders.iter().try_for_each(|folder| {
             let synced = File::open(folder).and_then(|folder| folder.sync_all());
             synced.map_err(|error| self.store.failed(folder, error))
         })
     }
 
-    /// A name appears only when its bytes are safe: a replay must find all of them or nothing.
+    /// A name appears only when its bytes are safe: a replay must find all of them or nothing. Names appear in order, a version's header
+    /// before its content.
     fn name_all(&self) -> Result<(), BlobError> {
-        for written in &self.written {
-            let synced = written.file.sync_all();
-            synced.map_err(|error| self.store.failed(&written.destination, error))?;
+        for nameless in self.nameless.iter().filter(|nameless| nameless.written) {
+            let synced = nameless.file.sync_all();
+            synced.map_err(|error| self.store.failed(&nameless.destination, error))?;
         }
-        for Written {
-            file,
-            temporary,
-            destination,
-            immutable,
-        } in &self.written
-        {
-            renameat_with(CWD, temporary, CWD, destination, RenameFlags::NOREPLACE)
-                .map_err(|error| self.store.failed(destination, error.into()))?;
-            self.store.protect(file, destination, *immutable)?;
+        for nameless in &self.nameless {
+            let (from, to) = (&nameless.from, &nameless.destination);
+            renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)
+                .map_err(|error| self.store.failed(to, error.into()))?;
+            self.store.protect(&nameless.file, to, nameless.immutable)?;
         }
         Ok(())
     }
