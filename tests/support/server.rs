@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long anything that must happen may take before the test fails.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A running `muniment serve`.
 pub struct Server {
