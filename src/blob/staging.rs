@@ -148,7 +148,8 @@ impl StagedBody {
         Ok(())
     }
 
-    /// As [`Self::sync`], and writes the body's sidecar. Both go to the disk together, which takes about as long as one of them.
+    /// As [`Self::sync`], and writes the body's sidecar. After [`Self::begin_sync`] both go to the disk together, which takes about as
+    /// long as one of them.
     ///
     /// A crash leaves the sidecar whole, or so that it can't be opened, or not at all: before this returns nobody was promised
     /// anything. One that is there already may be all that a crash would leave of the upload, so it goes when its successor is safe.
@@ -167,11 +168,7 @@ impl StagedBody {
             }
             Err(error) => return Err(BlobError::new(self.layout.label(&self.sidecar), error)),
         };
-        let written = sidecar.write_all(sealed).and_then(|()| {
-            self.begin_sync();
-            begin_writing_out(&sidecar);
-            sidecar.sync_data()
-        });
+        let written = sidecar.write_all(sealed).and_then(|()| sidecar.sync_data());
         // Its name stands in the same folder.
         self.name_durable = false;
         written
