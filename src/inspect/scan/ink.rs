@@ -32,9 +32,24 @@ pub(super) struct Ink {
     cell: u32,
     columns: usize,
     rows: usize,
-    /// For each row of cells and each column of pixels: how many pixels there were, in units of [`PIXEL`], and the sum of them.
-    /// A row of pixels is added to it all at once, which is what processors are good at.
-    bands: Vec<u32>,
+    bands: Vec<Band>,
+    /// The mean luma of each cell, row by row; none where nothing came, or its band isn't complete.
+    means: Vec<Option<u8>>,
+    /// Sums of bands that are complete, zeroes again.
+    spare: Vec<Vec<u32>>,
+}
+
+/// The pixels of one row of cells. Few are open at one time, so what is added to them is near.
+enum Band {
+    Untouched,
+    Open {
+        /// For each column of pixels: how many there were, in units of [`PIXEL`], and the sum of them. A row of pixels is added
+        /// all at once, which is what processors are good at.
+        sums: Vec<u32>,
+        /// Pixels that haven't come yet.
+        missing: u64,
+    },
+    Complete,
 }
 
 /// One pixel, above the sum of their luma.
@@ -52,41 +67,67 @@ impl Ink {
             cell,
             columns,
             rows,
-            bands: vec![0; width as usize * rows],
+            bands: (0..rows).map(|_| Band::Untouched).collect(),
+            means: vec![None; columns * rows],
+            spare: Vec::new(),
         }
     }
 
-    /// Takes a piece of row `y` that begins at `x`; what lies outside the page is left out.
+    /// Takes a piece of row `y` that begins at `x`; what lies outside the page is left out, and what comes again, too.
     pub(super) fn row(&mut self, x: u32, y: u32, luma: &[u8]) {
         if y >= self.height || x >= self.width {
             return;
         }
-        let band = (y / self.cell) as usize * self.width as usize;
-        let room = &mut self.bands[band + x as usize..band + self.width as usize];
-        for (sum, &pixel) in room.iter_mut().zip(luma) {
-            // It overflows only where rows come many times over, which no decoder does.
+        let width = self.width as usize;
+        let luma = &luma[..luma.len().min(width - x as usize)];
+        let row = y / self.cell;
+        let band = &mut self.bands[row as usize];
+        if let Band::Untouched = band {
+            let lines = self.cell.min(self.height - row * self.cell);
+            *band = Band::Open {
+                sums: self.spare.pop().unwrap_or_else(|| vec![0; width]),
+                missing: u64::from(lines) * u64::from(self.width),
+            };
+        }
+        let Band::Open { sums, missing } = band else {
+            return;
+        };
+        for (sum, &pixel) in sums[x as usize..].iter_mut().zip(luma) {
+            // It overflows only where a part comes many times over and another doesn't, which no decoder does.
             *sum = sum.wrapping_add(PIXEL + u32::from(pixel));
+        }
+        *missing = missing.saturating_sub(luma.len() as u64);
+        if *missing == 0 {
+            self.close(row as usize);
         }
     }
 
-    /// The mean luma of each cell, row by row; none where nothing came.
-    fn means(&self) -> Vec<Option<u8>> {
-        let mut means = Vec::with_capacity(self.columns * self.rows);
-        for band in self.bands.chunks_exact(self.width.max(1) as usize) {
-            for cell in band.chunks(self.cell as usize) {
-                let (mut count, mut sum) = (0, 0);
-                for &pixels in cell {
-                    count += pixels / PIXEL;
-                    sum += pixels % PIXEL;
-                }
-                means.push(sum.checked_div(count).map(|mean| mean as u8));
+    /// Makes the means of a band, if it is open.
+    fn close(&mut self, row: usize) {
+        let Band::Open { mut sums, .. } = std::mem::replace(&mut self.bands[row], Band::Complete) else {
+            return;
+        };
+        let means = &mut self.means[row * self.columns..(row + 1) * self.columns];
+        for (mean, cell) in means.iter_mut().zip(sums.chunks(self.cell as usize)) {
+            let (mut count, mut sum) = (0, 0);
+            for &pixels in cell {
+                count += pixels / PIXEL;
+                sum += pixels % PIXEL;
             }
+            *mean = sum.checked_div(count).map(|mean| mean as u8);
         }
-        means
+        sums.fill(0);
+        self.spare.push(sums);
+    }
+
+    /// The mean luma of each cell.
+    fn means(&mut self) -> &[Option<u8>] {
+        (0..self.rows).for_each(|row| self.close(row));
+        &self.means
     }
 
     /// Whether nothing is on the page.
-    pub(super) fn blank(&self) -> bool {
+    pub(super) fn blank(mut self) -> bool {
         let (columns, rows) = (self.columns, self.rows);
         let margin = |cells: usize| cells * MARGIN_PERCENT / 100;
         let (left, top) = (margin(columns), margin(rows));
@@ -101,7 +142,7 @@ impl Ink {
             let across = part(left, right, tile % TILES);
             let rows = part(top, bottom, tile / TILES).map(|row| row * columns);
             let lines = rows.map(|row| row + across.start..row + across.end);
-            mark_tile(&means, lines, &mut ink);
+            mark_tile(means, lines, &mut ink);
         }
         forgive_borders(&mut ink, columns, rows, (left, top));
         let near = |column: usize, row: usize| {
@@ -267,6 +308,6 @@ mod tests {
         pieces.row(333, 3, &row[333..]);
         pieces.row(1_000, 3, &row);
         pieces.row(0, 10, &row);
-        assert_eq!(whole.bands, pieces.bands);
+        assert_eq!(whole.means(), pieces.means());
     }
 }

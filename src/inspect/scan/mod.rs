@@ -81,9 +81,7 @@ pub fn inspect<R: Read + Seek>(mut source: R, ext: &str, size_bytes: u64) -> io:
                     format!("{size_bytes} bytes are more than is looked at"),
                 ));
             } else {
-                source.seek(SeekFrom::Start(0))?;
-                let mut bytes = Vec::with_capacity(size_bytes as usize);
-                source.take(size_bytes).read_to_end(&mut bytes)?;
+                let bytes = whole(source, size_bytes as usize)?;
                 let seen = look(kind, bytes, &mut limits::Budget::default());
                 seen.faults.into_iter().for_each(|fault| report.fault(fault));
                 report.scan = seen.scan;
@@ -93,6 +91,23 @@ pub fn inspect<R: Read + Seek>(mut source: R, ext: &str, size_bytes: u64) -> io:
     }
     report.faults.sort_by_key(|fault| gravity(fault.code));
     Ok(fit(report))
+}
+
+/// A source's first bytes, as many as there are of these: asked for at once, not in steps that begin small.
+fn whole<R: Read + Seek>(mut source: R, size: usize) -> io::Result<Vec<u8>> {
+    source.seek(SeekFrom::Start(0))?;
+    let mut bytes = vec![0; size];
+    let mut at = 0;
+    while at < size {
+        match source.read(&mut bytes[at..]) {
+            Ok(0) => break,
+            Ok(got) => at += got,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(at);
+    Ok(bytes)
 }
 
 /// Decodes a picture or document that lies in memory.

@@ -8,10 +8,49 @@ const TABLES: usize = 4;
 /// Bits of a code that a table answers at once. Such a table is small: a hostile file may define one every few bytes.
 const SHORT_BITS: u8 = 8;
 
+/// A code with the bits behind it that belong to it, as a step through a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Step {
+    /// Of the code and what it announces; 0 is no step.
+    bits: u8,
+    /// Values of the block; [`END`] is all that are left.
+    values: u8,
+}
+
+/// More values than a block has.
+const END: u8 = 128;
+
+/// What a table's symbols mean (ITU-T T.81, F.1.2).
+#[derive(Clone, Copy)]
+enum Class {
+    /// The size of a difference.
+    Dc,
+    /// Zeros in the high half, the size of the value behind them in the low one.
+    Ac,
+}
+
+impl Class {
+    fn step(self, length: u8, symbol: u8) -> Option<Step> {
+        let (zeros, size) = (symbol >> 4, symbol & 15);
+        let values = match (self, zeros, size) {
+            (Class::Dc, 0, _) => 1,
+            (Class::Dc, _, _) => return None,
+            (Class::Ac, 15, 0) => 16,
+            (Class::Ac, _, 0) => END,
+            (Class::Ac, _, _) => zeros + 1,
+        };
+        Some(Step {
+            bits: length + size,
+            values,
+        })
+    }
+}
+
 /// What Huffman codes stand for.
 struct Codes {
-    /// By the next [`SHORT_BITS`] bits: a code's length and its symbol. Length 0 is no code, or a longer one.
-    short: [(u8, u8); 1 << SHORT_BITS],
+    class: Class,
+    /// By the next [`SHORT_BITS`] bits. No step is no code, or a longer one.
+    short: [Step; 1 << SHORT_BITS],
     /// Longer ones by length: the next sixteen bits of the first and behind the last, and where their symbols begin.
     long: Vec<(u8, usize, usize, usize)>,
     symbols: Vec<u8>,
@@ -19,9 +58,10 @@ struct Codes {
 
 impl Codes {
     /// Codes are given out from zero upwards, the shortest first (ITU-T T.81, annex C).
-    fn new(counts: &[u8], symbols: &[u8]) -> Self {
+    fn new(class: Class, counts: &[u8], symbols: &[u8]) -> Self {
         let mut codes = Codes {
-            short: [(0, 0); 1 << SHORT_BITS],
+            class,
+            short: [Step::default(); 1 << SHORT_BITS],
             long: Vec::new(),
             symbols: symbols.to_vec(),
         };
@@ -41,7 +81,8 @@ impl Codes {
                 let cells = span >> (16 - SHORT_BITS);
                 let first = next >> (16 - SHORT_BITS);
                 for (at, &symbol) in symbols[given..given + count].iter().enumerate() {
-                    codes.short[first + at * cells..first + (at + 1) * cells].fill((length, symbol));
+                    let step = class.step(length, symbol).unwrap_or_default();
+                    codes.short[first + at * cells..first + (at + 1) * cells].fill(step);
                 }
             }
             (given, next) = (given + count, end);
@@ -49,16 +90,17 @@ impl Codes {
         codes
     }
 
-    /// Length and symbol of the code that sixteen bits begin with.
-    fn find(&self, bits: usize) -> Option<(u8, u8)> {
-        match self.short.get(bits >> (16 - SHORT_BITS)) {
-            Some(&(length @ 1.., symbol)) => Some((length, symbol)),
-            _ => self.long.iter().find_map(|&(length, first, end, given)| {
-                let at = bits.checked_sub(first)? >> (16 - length);
-                let symbol = self.symbols.get(given + at).filter(|_| bits < end)?;
-                Some((length, *symbol))
-            }),
+    /// The step that sixteen bits begin with.
+    fn find(&self, bits: usize) -> Option<Step> {
+        let step = self.short[bits >> (16 - SHORT_BITS) & ((1 << SHORT_BITS) - 1)];
+        if step.bits > 0 {
+            return Some(step);
         }
+        self.long.iter().find_map(|&(length, first, end, given)| {
+            let at = bits.checked_sub(first)? >> (16 - length);
+            let symbol = self.symbols.get(given + at).filter(|_| bits < end)?;
+            self.class.step(length, *symbol)
+        })
     }
 }
 
@@ -98,9 +140,13 @@ impl Wrong {
 impl Picture {
     /// DHT: one table.
     pub(super) fn define(&mut self, id: u8, counts: &[u8], values: &[u8]) {
-        let tables = if id >> 4 == 0 { &mut self.dc } else { &mut self.ac };
+        let (tables, class) = if id >> 4 == 0 {
+            (&mut self.dc, Class::Dc)
+        } else {
+            (&mut self.ac, Class::Ac)
+        };
         if let Some(table) = tables.get_mut(usize::from(id & 15)) {
-            *table = Some(Codes::new(counts, values));
+            *table = Some(Codes::new(class, counts, values));
         }
     }
 
@@ -238,46 +284,35 @@ impl<'a> Bits<'a> {
         }
     }
 
-    fn take(&mut self, bits: u32) -> Result<(), Wrong> {
-        self.count = self.count.saturating_sub(bits);
-        if self.count < self.made_up {
-            return Err(Wrong::Short);
-        }
-        Ok(())
-    }
-
-    fn symbol(&mut self, codes: &Codes) -> Result<u8, Wrong> {
+    /// The next step. No step is longer than what `fill` leaves.
+    fn step(&mut self, codes: &Codes) -> Option<Step> {
         if self.count < 32 {
             self.fill();
         }
-        let next = (self.held >> (self.count - 16) & 0xFFFF) as usize;
-        let (length, symbol) = codes.find(next).ok_or(Wrong::NoCode)?;
-        self.take(u32::from(length))?;
-        Ok(symbol)
+        let step = codes.find((self.held >> (self.count - 16) & 0xFFFF) as usize)?;
+        self.count -= u32::from(step.bits);
+        Some(step)
     }
 
     fn block(&mut self, dc: &Codes, ac: &Codes) -> Result<(), Wrong> {
-        let size = self.symbol(dc)?;
-        if size > 15 {
-            return Err(Wrong::NoCode);
+        let values = self.values(dc, ac);
+        // Made-up bits are behind all others, and none are taken back.
+        if self.count < self.made_up {
+            return Err(Wrong::Short);
         }
-        self.take(u32::from(size))?;
-        let mut values = 1u32;
+        match values {
+            Some(64 | END..) => Ok(()),
+            _ => Err(Wrong::NoCode),
+        }
+    }
+
+    /// Takes the steps of a block, and says how many values they have.
+    fn values(&mut self, dc: &Codes, ac: &Codes) -> Option<u8> {
+        let mut values = self.step(dc)?.values;
         while values < 64 {
-            let symbol = self.symbol(ac)?;
-            match (symbol >> 4, symbol & 15) {
-                (15, 0) => values += 16,
-                (_, 0) => return Ok(()),
-                (zeros, size) => {
-                    self.take(u32::from(size))?;
-                    values += u32::from(zeros) + 1;
-                }
-            }
+            values += self.step(ac)?.values;
         }
-        if values > 64 {
-            return Err(Wrong::NoCode);
-        }
-        Ok(())
+        Some(values)
     }
 
     /// Goes on behind the restart marker, which must come next.
@@ -315,29 +350,43 @@ impl<'a> Bits<'a> {
 mod tests {
     use super::*;
 
+    fn step(bits: u8, values: u8) -> Option<Step> {
+        Some(Step { bits, values })
+    }
+
     #[test]
     fn codes_of_all_lengths_are_found() {
-        // One code of each length: 0, 10, 110, ... and fifteen ones before a zero.
-        let symbols: Vec<u8> = (1..=16).collect();
-        let codes = Codes::new(&[1; 16], &symbols);
+        // One code of each length: 0, 10, 110, ... and fifteen ones before a zero. Symbols are one value behind some zeros.
+        let symbols: Vec<u8> = (0..16).map(|zeros| zeros << 4 | 1).collect();
+        let codes = Codes::new(Class::Ac, &[1; 16], &symbols);
         for length in 1..=16u8 {
             let bits = 0xFFFF_usize & !((1 << (16 - length)) - 1) & !(1 << (16 - length));
-            assert_eq!(codes.find(bits), Some((length, length)), "{bits:016b}");
+            assert_eq!(codes.find(bits), step(length + 1, length), "{bits:016b}");
             let filled = bits | ((1 << (16 - length)) - 1);
-            assert_eq!(codes.find(filled), Some((length, length)), "{filled:016b}");
+            assert_eq!(codes.find(filled), step(length + 1, length), "{filled:016b}");
         }
         assert_eq!(codes.find(0xFFFF), None, "all ones is no code");
     }
 
     #[test]
+    fn symbols_are_steps() {
+        assert_eq!(Class::Dc.step(3, 11), step(14, 1));
+        assert_eq!(Class::Dc.step(3, 16), None, "a difference of 16 bits");
+        assert_eq!(Class::Ac.step(11, 0xF0), step(11, 16), "sixteen zeros");
+        assert_eq!(Class::Ac.step(4, 0), step(4, END), "the end of a block");
+        assert_eq!(Class::Ac.step(16, 0xFF), step(31, 16));
+    }
+
+    #[test]
     fn tables_that_promise_more_than_there_is_room_for_hold_what_fits() {
-        let codes = Codes::new(&[255; 16], &[7; 255]);
-        assert_eq!((codes.find(0), codes.find(0xFFFF)), (Some((1, 7)), Some((1, 7))));
-        let short_of_symbols = Codes::new(&[0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &[9]);
+        let codes = Codes::new(Class::Ac, &[255; 16], &[0x17; 255]);
+        assert_eq!((codes.find(0), codes.find(0xFFFF)), (step(8, 2), step(8, 2)));
+        let counts = [0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let short_of_symbols = Codes::new(Class::Dc, &counts, &[9]);
         assert_eq!(
             (short_of_symbols.find(0), short_of_symbols.find(0x4000)),
-            (Some((2, 9)), None)
+            (step(11, 1), None)
         );
-        assert_eq!(Codes::new(&[0; 16], &[]).find(0), None);
+        assert_eq!(Codes::new(Class::Dc, &[0; 16], &[]).find(0), None);
     }
 }
