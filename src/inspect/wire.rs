@@ -14,7 +14,7 @@
 use super::report::{MAX_REPORT_BYTES, Report};
 use serde::{Deserialize, Serialize};
 use std::{
-    io::{self, Read, Seek, SeekFrom, Write},
+    io::{self, IoSlice, Read, Seek, SeekFrom, Write},
     os::unix::net::UnixStream,
     sync::{Arc, Mutex, MutexGuard},
     time::{Duration, Instant},
@@ -378,13 +378,24 @@ fn broken(error: io::Error) -> WireError {
     }
 }
 
+/// In one piece, as long as the socket takes it: a peer that has the head waits for the rest.
 fn send(socket: &mut impl Write, tag: u8, parts: &[&[u8]]) -> io::Result<()> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let length = u32::try_from(length).map_err(|_| io::Error::other("a frame that is too long"))?;
     let mut head = [tag, 0, 0, 0, 0];
     head[1..].copy_from_slice(&length.to_le_bytes());
-    socket.write_all(&head)?;
-    parts.iter().try_for_each(|part| socket.write_all(part))
+    let mut pieces = vec![IoSlice::new(&head)];
+    pieces.extend(parts.iter().map(|part| IoSlice::new(part)));
+    let mut left = &mut pieces[..];
+    while !left.is_empty() {
+        match socket.write_vectored(left) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(sent) => IoSlice::advance_slices(&mut left, sent),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 // --- the worker's side -------------------------------------------------------------------------------------------
