@@ -59,8 +59,8 @@ pub trait Inspector: Send + Sync {
     /// When nobody can look now.
     fn inspect(&self, source: &mut dyn Source, size_bytes: u64, ext: &str) -> Result<Seen, Unavailable>;
 
-    /// Does ahead what can be done before the next file is known. Called after a look, by the thread that looked and will look
-    /// again, when nobody waits for it.
+    /// Does ahead what can be done before the next file is known. Called by each thread that looks, before its first look and after each,
+    /// when nobody waits for it.
     fn prepare(&self) {}
 }
 
@@ -235,6 +235,7 @@ impl Drop for Gate {
 }
 
 fn work(shared: &Shared, inspector: &dyn Inspector, late: &Sender<LateAnswer>, takes_long: bool) {
+    inspector.prepare();
     while let Some(subject) = next(shared, takes_long) {
         let Subject {
             id,

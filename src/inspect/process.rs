@@ -5,8 +5,8 @@
 //! (`WorkerError::Environment`): a worker that somebody has taken over can bring about the first only, never the second,
 //! or it could have its file asked for again and again.
 //!
-//! A thread that inspects one file after another may have the next worker start ahead (`prepare`): it locks itself in and waits for its job,
-//! with nothing but its socket.
+//! Workers for scans and bundles are forked by a zygote (`zygote`), one of each thread that inspects. Such a thread may have the next worker
+//! made ahead (`prepare`): it locks itself in and waits for its job, with nothing but its socket.
 //!
 //! Invariant: when `start` returns, the worker and its group are dead and reaped. The kernel ends a worker when the thread
 //! that started it ends, so the thread that calls `start` or `prepare` stays with it.
@@ -15,22 +15,24 @@ mod failure;
 mod meter;
 mod settings;
 mod worker;
+mod zygote;
 
 pub use failure::FailureKind;
 pub use settings::{MEDIA_MEMORY_BYTES, SCAN_MEMORY_BYTES, WorkerSettings};
 
 use super::{
-    sandbox::{Confinement, Layer, kernel},
+    sandbox::{Layer, Priority, kernel},
     wire::{self, Answer, Job, NoSink, Sink, Source, Task, WireError},
 };
 use meter::Meter;
 use std::{
-    cell::RefCell,
     io,
-    os::unix::net::UnixStream,
     time::{Duration, Instant},
 };
 use worker::Process;
+
+/// A file up to this size may be looked at before others go on: a card, a page. In bytes.
+const MAX_AHEAD_BYTES: u64 = 1 << 20;
 
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,46 +102,11 @@ pub fn measured(settings: &WorkerSettings, job: &Job, source: &mut dyn Source, s
     start(settings, program, job, source, sink)
 }
 
-/// A worker that waits for its job.
-struct Ready {
-    confinement: Confinement,
-    process: Process,
-    socket: UnixStream,
-}
-
-thread_local! {
-    /// The worker that this thread started ahead. It ends with the thread.
-    static READY: RefCell<Option<Ready>> = const { RefCell::new(None) };
-}
-
-/// Has a worker for scans and bundles start ahead, for the next job of the calling thread. One that can't be started is started
-/// again when there is a job, which then says why.
+/// Has a worker for scans and bundles made ahead, for the next job of the calling thread. One that can't be had is tried again when
+/// there is a job, which then says why.
 pub fn prepare(settings: &WorkerSettings) {
-    READY.with_borrow_mut(|ready| {
-        if ready.is_none() {
-            let confinement = settings.confinement(Program::Scan, &Task::Scan);
-            let spawned = Process::spawn(settings.program(Program::Scan), &confinement);
-            *ready = spawned.ok().map(|(process, socket)| Ready {
-                confinement,
-                process,
-                socket,
-            });
-        }
-    });
-}
-
-/// A fresh worker: the one that was started ahead, if it is of the right kind and alive.
-fn fresh(
-    settings: &WorkerSettings,
-    program: Program,
-    confinement: &Confinement,
-) -> io::Result<(Process, UnixStream)> {
-    // Each program has its own profile.
-    let fits = |ready: &mut Ready| ready.confinement == *confinement;
-    match READY.with_borrow_mut(|ready| ready.take_if(fits)) {
-        Some(ready) if !ready.process.has_ended() => Ok((ready.process, ready.socket)),
-        _ => Process::spawn(settings.program(program), confinement),
-    }
+    let confinement = settings.confinement(Program::Scan, &Task::Scan);
+    zygote::prepare(settings.program(Program::Scan), &confinement);
 }
 
 /// Runs one job in a fresh worker of a given program.
@@ -153,10 +120,18 @@ pub fn start(
     let begun = Instant::now();
     let limit = settings.wall_limit(&job.task);
     let confinement = settings.confinement(program, &job.task);
-    let (process, socket) = match fresh(settings, program, &confinement) {
+    let path = settings.program(program);
+    let fresh = match program {
+        Program::Scan => zygote::worker(path, &confinement),
+        Program::Media => Process::spawn(path, confinement.words()),
+    };
+    let (process, socket) = match fresh {
         Ok(spawned) => spawned,
         Err(error) => return Run::unstarted(error),
     };
+    if confinement.priority == Priority::Ahead && job.size_bytes > MAX_AHEAD_BYTES {
+        process.fall_back_in_line();
+    }
     let mut meter = Meter::new(job, source, sink);
     let (mut source, mut sink) = meter.ports();
     let said = wire::serve(&socket, job, &mut source, &mut sink, begun + limit);
@@ -224,7 +199,10 @@ impl Run {
 /// When one of them doesn't start, or would work without a filter that is required.
 pub fn probe(settings: &WorkerSettings) -> Result<Vec<Layer>, WorkerError> {
     let mut layers = probe_one(settings, Program::Media)?;
-    for layer in probe_one(settings, Program::Scan)? {
+    let of_scans = probe_one(settings, Program::Scan);
+    // Whoever asks has no file for another.
+    zygote::dismiss();
+    for layer in of_scans? {
         match layers.iter_mut().find(|known| known.name == layer.name) {
             Some(known) if known.holds && !layer.holds => *known = layer,
             Some(_) => {}

@@ -2,7 +2,7 @@
 //! socket that it was given, and to end.
 //!
 //! A worker enters as its first act, before the first byte of a file; dynamic linking is over by then and nothing is
-//! opened afterwards. Layers that don't depend on each other stand behind one another, so that a host without one of them
+//! opened afterwards. Namespaces it may share with the other workers of its zygote (`Shell`), everything else is its own. Layers that don't depend on each other stand behind one another, so that a host without one of them
 //! still has the rest. Only the system call filter is required, because it is the layer that the others lean on.
 //!
 //! It must never be entered by the server: there is no way out. Unsafe code stands in `kernel` and `attempts` only.
@@ -12,7 +12,7 @@ mod confinement;
 mod filter;
 pub(crate) mod kernel;
 
-pub use confinement::{Confinement, Filter, Profile};
+pub use confinement::{Confinement, Filter, Priority, Profile};
 
 use rustix::{
     io::Errno,
@@ -31,6 +31,8 @@ const MAX_THREADS: u64 = 64;
 const STACK_BYTES: u64 = 64 << 20;
 /// Bytes of address space beyond the memory limit: what is reserved and never touched, such as arenas and stacks' ends.
 const RESERVED_BYTES: u64 = 2 << 30;
+/// Steps of niceness by which a short look goes ahead: it gets three times the processor that another gets, and no more.
+const AHEAD: i32 = 5;
 /// Seconds between the signal that a worker over its CPU limit may handle and the one that it can't.
 const CPU_GRACE_SECONDS: u64 = 1;
 
@@ -74,45 +76,62 @@ impl Layer {
     }
 }
 
-/// Locks this process in. Call it once, from the only thread.
+/// What a zygote shares with its workers: its place among processes, and namespaces, which cost the most to make.
+pub struct Shell {
+    namespaces: Result<(), Errno>,
+}
+
+impl Shell {
+    /// Leaves the parent's. Call it once, first, from the only thread.
+    pub fn close(confinement: &Confinement) -> Self {
+        if confinement.priority == Priority::Ahead {
+            // No layer of the sandbox, and where it isn't given all do as well as they can.
+            let _ = rustix::process::nice(-AHEAD);
+        }
+        // A zygote needs these itself; what becomes of them counts in each worker.
+        let _ = own_session();
+        let _ = kernel::close_all_but_standard();
+        let _ = end_with_parent();
+        let mut kinds =
+            UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
+        // Root makes them without a user namespace, which some hosts switch off.
+        if !rustix::process::geteuid().is_root() {
+            kinds |= UnshareFlags::NEWUSER;
+        }
+        Shell {
+            namespaces: kernel::unshare(kinds),
+        }
+    }
+}
+
+/// Locks this process in. Call it once, from the only thread, in each worker.
 ///
 /// # Errors
 /// When the system call filter can't be had and is required: the caller must end.
-pub fn enter(confinement: &Confinement) -> Result<Vec<Layer>, Unconfined> {
+pub fn enter(shell: &Shell, confinement: &Confinement) -> Result<Vec<Layer>, Unconfined> {
     let mut layers = vec![
-        Layer::of("session", rustix::process::setsid().map(drop)),
+        Layer::of("session", own_session()),
         Layer::of("descriptors", kernel::close_all_but_standard()),
     ];
-    if confinement.background {
+    if confinement.priority == Priority::Background {
         layers.push(Layer::of("priority", kernel::lower_this_process()));
     }
-    let is_root = rustix::process::geteuid().is_root();
-    let others = UnshareFlags::NEWNET | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWCGROUP;
-    let (user_space, others, own_user) = if is_root {
-        // While it is still root, so that they don't depend on user namespaces, which some hosts switch off.
-        let others = kernel::unshare(others);
+    let (user_space, own_user) = if rustix::process::geteuid().is_root() {
         let own_user = become_nobody();
-        (kernel::unshare(UnshareFlags::NEWUSER), others, own_user)
+        (kernel::unshare(UnshareFlags::NEWUSER), own_user)
     } else {
-        let both = kernel::unshare(UnshareFlags::NEWUSER | others);
-        (
-            both,
-            both,
-            Err("the server isn't root, so its worker has its user".to_owned()),
-        )
+        let text = "the server isn't root, so its worker has its user";
+        (shell.namespaces, Err(text.to_owned()))
     };
     // Counting processes means something only for a user that nobody else has.
     let counts_alone = own_user.is_ok() || user_space.is_ok();
     layers.push(Layer::of("user", own_user));
     layers.push(Layer::of("user_namespace", user_space));
-    layers.push(Layer::of("namespaces", others));
+    layers.push(Layer::of("namespaces", shell.namespaces));
     layers.push(Layer::of("root_folder", leave_file_system()));
     layers.push(Layer::of("capabilities", drop_capabilities()));
     // After the change of user, which would take it back.
-    layers.push(Layer::of(
-        "parent_death",
-        rustix::process::set_parent_process_death_signal(Some(Signal::KILL)),
-    ));
+    layers.push(Layer::of("parent_death", end_with_parent()));
     layers.push(Layer::of(
         "undumpable",
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable),
@@ -133,6 +152,18 @@ pub fn enter(confinement: &Confinement) -> Result<Vec<Layer>, Unconfined> {
     }
     layers.push(Layer::of("seccomp", filter));
     Ok(layers)
+}
+
+/// Makes a session, unless this process has begun one.
+fn own_session() -> Result<(), Errno> {
+    if rustix::process::getsid(None)? != rustix::process::getpid() {
+        rustix::process::setsid()?;
+    }
+    Ok(())
+}
+
+fn end_with_parent() -> Result<(), Errno> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
 }
 
 /// Takes a user and group that nothing and nobody else has; where this host has none to give, those of `nobody`.

@@ -4,7 +4,7 @@
 use crate::support::media::recording::{self, Container};
 use muniment::inspect::{
     process::{self, FailureKind, Program, Run, WorkerError, WorkerSettings},
-    sandbox::{Confinement, Filter, Profile, attempts::ATTEMPTS},
+    sandbox::{Confinement, Filter, Priority, Profile, attempts::ATTEMPTS},
     wire::{self, Answer, Job, NoSink, Task},
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
@@ -369,13 +369,23 @@ fn a_parent_that_waits() {
     assert!(is_machines_fault(&run), "{run:?}");
 }
 
-/// A worker, whichever or a certain one, that has entered its sandbox, which shows in its filter.
+fn is_behind_its_filter(process: &Path) -> bool {
+    let status = fs::read_to_string(process.join("status")).unwrap_or_default();
+    status.contains("Seccomp:\t2")
+}
+
+/// Workers of a process that have entered their sandboxes, which shows in their filters; a zygote has none.
+fn workers_of(parent: u32) -> Vec<PathBuf> {
+    let mut children = children_of(parent);
+    children.retain(|child| is_behind_its_filter(child));
+    children
+}
+
+/// A worker, whichever or a certain one, once it has entered its sandbox.
 fn worker_of(parent: u32, certain: Option<u32>) -> PathBuf {
     until("a worker behind its filter", || {
         let is_meant = |folder: &PathBuf| certain.is_none_or(|one| folder.ends_with(one.to_string()));
-        let worker = children_of(parent).into_iter().find(is_meant)?;
-        let status = fs::read_to_string(worker.join("status")).ok()?;
-        status.contains("Seccomp:\t2").then_some(worker)
+        workers_of(parent).into_iter().find(is_meant)
     })
 }
 
@@ -405,11 +415,11 @@ fn a_worker_started_ahead_does_the_next_job_and_ends_with_its_thread() {
         process::prepare(&settings);
         process::prepare(&settings);
         let ahead = worker_of(own, None);
-        assert!(matches!(&children_of(own)[..], [one] if *one == ahead));
+        assert_eq!(workers_of(own), std::slice::from_ref(&ahead));
         // Not by another program.
         assert!(refused(Program::Media) && ahead.exists());
         assert!(refused(Program::Scan) && !ahead.exists());
-        assert_eq!(children_of(own), Vec::<PathBuf>::new());
+        assert_eq!(workers_of(own), Vec::<PathBuf>::new());
         // One that died while it waited is nobody's fault.
         process::prepare(&settings);
         let dead = worker_of(own, None);
@@ -425,6 +435,140 @@ fn a_worker_started_ahead_does_the_next_job_and_ends_with_its_thread() {
         worker_of(own, None)
     });
     assert!(!thread.join().unwrap().exists());
+    assert_eq!(children_of(own), Vec::<PathBuf>::new(), "the zygote ended, too");
+}
+
+/// What makes workers for a process, of which it has one: the child that isn't behind a filter.
+fn zygote_of(parent: u32) -> PathBuf {
+    let mut zygotes = children_of(parent);
+    zygotes.retain(|child| !is_behind_its_filter(child));
+    assert_eq!(zygotes.len(), 1, "{zygotes:?}");
+    zygotes.remove(0)
+}
+
+fn process_number(folder: &Path) -> i32 {
+    folder.file_name().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+/// A field of `stat` by its number in proc(5), from the fourth on.
+fn stat_field(folder: &Path, number: usize) -> String {
+    let stat = fs::read_to_string(folder.join("stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[number - 3].to_owned()
+}
+
+#[test]
+fn workers_of_one_zygote_share_its_namespaces_and_nothing_else() {
+    let (own, settings) = (std::process::id(), settings());
+    let is_root = rustix::process::geteuid().is_root();
+    let network = |folder: &Path| fs::read_link(folder.join("ns/net")).ok();
+    let user = |folder: &Path| {
+        let status = fs::read_to_string(folder.join("status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("Uid:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().to_owned()
+    };
+    let mut seen = Vec::new();
+    for _ in 0..2 {
+        process::prepare(&settings);
+        let (worker, zygote) = (worker_of(own, None), zygote_of(own));
+        if is_root {
+            assert_eq!(network(&worker), network(&zygote));
+            assert_ne!(network(&worker), network(Path::new("/proc/self")));
+        }
+        assert_eq!(
+            stat_field(&worker, 6),
+            process_number(&worker).to_string(),
+            "its session"
+        );
+        assert_ne!(stat_field(&zygote, 6), stat_field(Path::new("/proc/self"), 6));
+        seen.push((user(&worker), zygote));
+        assert!(is_refused(&attempt(&settings, Program::Scan, "kill_parent")));
+        assert!(!worker.exists());
+    }
+    assert_eq!(seen[0].1, seen[1].1);
+    assert!(!is_root || seen[0].0 != seen[1].0, "{seen:?}");
+}
+
+#[test]
+fn a_zygote_that_died_or_has_served_its_time_has_a_successor() {
+    let (own, settings) = (std::process::id(), settings());
+    let works = || {
+        let run = attempt(&settings, Program::Scan, "leave");
+        assert_eq!(run.kind, Some(FailureKind::Silent), "{run:?}");
+        zygote_of(own)
+    };
+    let first = works();
+    let pid = rustix::process::Pid::from_raw(process_number(&first)).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let second = works();
+    assert!(second != first && !first.exists());
+    assert!((1..256).all(|_| works() == second));
+    assert!(works() != second && !second.exists());
+}
+
+#[test]
+fn what_a_program_says_that_wont_make_workers_is_passed_on() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let program = folder.path().join("program");
+    let with = |script: &str, expected: &str| {
+        fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let settings = WorkerSettings {
+            scan_program: program.clone(),
+            ..settings()
+        };
+        let run = attempt(&settings, Program::Scan, "leave");
+        let Err(WorkerError::Environment(error)) = run.answer else {
+            panic!("{run:?}");
+        };
+        assert!(error.to_string().contains(expected), "{error}");
+    };
+    with("echo no filter >&2; exit 3", "couldn't start: no filter");
+    with("exit 0", "no worker can be made");
+    // It says that a process is a worker which isn't its parent's child.
+    with(
+        "head -c 1 >/dev/null; printf '\\001\\000\\000\\000' >&0; cat >/dev/null",
+        "isn't a child",
+    );
+    assert_eq!(children_of(std::process::id()), Vec::<PathBuf>::new());
+}
+
+/// A small scan goes ahead, a large one doesn't.
+#[test]
+fn a_short_look_goes_first() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root gives that without being allowed to, and sees into a worker");
+        return;
+    }
+    let niceness = |size_bytes: u64| {
+        let thread = std::thread::spawn(move || {
+            let job = Job {
+                task: Task::Attempt {
+                    what: "hang".to_owned(),
+                },
+                ext: String::new(),
+                size_bytes,
+            };
+            let settings = WorkerSettings {
+                gate_limit: Duration::from_secs(1),
+                ..settings()
+            };
+            process::start(&settings, Program::Scan, &job, &mut io::empty(), &mut NoSink)
+        });
+        let worker = worker_of(std::process::id(), None);
+        // Behind its filter it waits for its job; then it hangs, which is a sleep.
+        let sleep = format!("{} ", libc::SYS_clock_nanosleep);
+        until("the worker's sleep", || {
+            let call = fs::read_to_string(worker.join("syscall")).unwrap_or_default();
+            call.starts_with(&sleep).then_some(())
+        });
+        let nice: i32 = stat_field(&worker, 19).parse().unwrap();
+        assert_eq!(thread.join().unwrap().kind, Some(FailureKind::Hung));
+        nice
+    };
+    let own: i32 = stat_field(Path::new("/proc/self"), 19).parse().unwrap();
+    assert_eq!((niceness(64 << 10), niceness(2 << 20)), (own - 5, own));
 }
 
 /// A service manager that stops a server signals its workers too; that says nothing about their files.
@@ -449,7 +593,7 @@ fn a_worker_in_the_background_stands_back() {
         filter: Filter::Required,
         memory_bytes: 256 << 20,
         cpu_seconds: 60,
-        background: true,
+        priority: Priority::Background,
     };
     let (socket, input) = UnixStream::pair().unwrap();
     let mut worker = Command::new(settings().scan_program)

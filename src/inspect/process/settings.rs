@@ -4,7 +4,7 @@ use super::Program;
 use crate::{
     config::InspectConfig,
     inspect::{
-        sandbox::{Confinement, Filter, Profile},
+        sandbox::{Confinement, Filter, Priority, Profile},
         wire::Task,
     },
 };
@@ -115,7 +115,11 @@ impl WorkerSettings {
             memory_bytes,
             // The kernel counts whole seconds, and takes 0 for "at once".
             cpu_seconds: cpu.as_secs().max(1),
-            background: is_background(task),
+            priority: match (is_background(task), program) {
+                (true, _) => Priority::Background,
+                (false, Program::Scan) => Priority::Ahead,
+                (false, Program::Media) => Priority::Alike,
+            },
         }
     }
 }
@@ -165,15 +169,13 @@ mod tests {
         let mut settings = WorkerSettings::new("m".into(), "s".into());
         settings.gate_limit = Duration::from_secs(10);
         let gate = settings.confinement(Program::Media, &Task::Gate);
-        assert_eq!((gate.cpu_seconds, gate.background), (40, false));
+        assert_eq!((gate.cpu_seconds, gate.priority), (40, Priority::Alike));
         let scan = settings.confinement(Program::Scan, &Task::Scan);
         assert_eq!((scan.cpu_seconds, scan.memory_bytes), (10, SCAN_MEMORY_BYTES));
+        assert_eq!(scan.priority, Priority::Ahead);
         let plan = super::super::wire::Plan::Remux;
-        assert!(
-            settings
-                .confinement(Program::Media, &Task::Playback { plan })
-                .background
-        );
+        let copy = settings.confinement(Program::Media, &Task::Playback { plan });
+        assert_eq!(copy.priority, Priority::Background);
         assert_eq!(gate.filter, Filter::Required);
     }
 }

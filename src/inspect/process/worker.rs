@@ -1,14 +1,14 @@
-//! One worker process: started with nothing but its socket, listened to, ended, reaped.
+//! One process below this one: started with nothing but its socket, listened to, ended, reaped.
 
 use crate::inspect::{
     child::EXIT_UNCONFINED,
     report::printable,
-    sandbox::{
-        Confinement,
-        kernel::{self, Usage},
-    },
+    sandbox::kernel::{self, Usage},
 };
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
+use rustix::{
+    io::Errno,
+    process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus},
+};
 use std::{
     io::{self, Read},
     net::Shutdown,
@@ -29,7 +29,7 @@ const LAST_BREATH: Duration = Duration::from_secs(1);
 /// How often that is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
-/// A live worker.
+/// A live process: a worker, or the zygote of workers.
 pub(super) struct Process {
     pid: Pid,
     error: UnixStream,
@@ -48,7 +48,29 @@ pub(super) struct Ended {
 
 impl Process {
     /// Starts a program; the socket is the parent's end of its standard input.
-    pub(super) fn spawn(program: &Path, confinement: &Confinement) -> io::Result<(Self, UnixStream)> {
+    pub(super) fn spawn(program: &Path, words: Vec<String>) -> io::Result<(Self, UnixStream)> {
+        Self::started(|input, output| {
+            let child = Command::new(program)
+                .args(words)
+                .stdin(Stdio::from(input))
+                .stdout(Stdio::null())
+                .stderr(Stdio::from(output))
+                .env_clear()
+                .current_dir("/")
+                .spawn()
+                .map_err(|failed| {
+                    let text = format!("{} can't be started: {failed}", program.display());
+                    io::Error::new(failed.kind(), text)
+                })?;
+            let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+            number.ok_or_else(|| io::Error::other("a process without a number"))
+        })
+    }
+
+    /// One that `start` brings about with these two as its standard input and error.
+    pub(super) fn started(
+        start: impl FnOnce(OwnedFd, OwnedFd) -> io::Result<Pid>,
+    ) -> io::Result<(Self, UnixStream)> {
         let (socket, input) = UnixStream::pair()?;
         // A socket rather than a pipe, so that this side can hang up whoever else may hold the other end.
         let (error, output) = UnixStream::pair()?;
@@ -59,19 +81,7 @@ impl Process {
                 .stack_size(64 << 10)
                 .spawn(move || listen(heard))?,
         );
-        let child = Command::new(program)
-            .args(confinement.words())
-            .stdin(Stdio::from(OwnedFd::from(input)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(OwnedFd::from(output)))
-            .env_clear()
-            .current_dir("/")
-            .spawn();
-        let pid = child.and_then(|child| {
-            let number = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-            number.ok_or_else(|| io::Error::other("a process without a number"))
-        });
-        match pid {
+        match start(input.into(), output.into()) {
             Ok(pid) => {
                 let process = Process {
                     pid,
@@ -83,8 +93,7 @@ impl Process {
             }
             Err(failed) => {
                 hang_up(&error, &mut listener);
-                let text = format!("{} can't be started: {failed}", program.display());
-                Err(io::Error::new(failed.kind(), text))
+                Err(failed)
             }
         }
     }
@@ -110,11 +119,19 @@ impl Process {
 
     /// Whether it has ended; it stays to be reaped.
     pub(super) fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        matches!(
-            rustix::process::waitid(WaitId::Pid(self.pid), options),
-            Ok(Some(_))
-        )
+        matches!(look_at(self.pid), Ok(Some(_)))
+    }
+
+    /// Whether a process is a child of this one, so that its number can't be another's before it is reaped.
+    pub(super) fn is_ours(pid: Pid) -> bool {
+        look_at(pid).is_ok()
+    }
+
+    /// Takes back what it goes ahead by.
+    pub(super) fn fall_back_in_line(&self) {
+        let own = rustix::process::getpriority_process(None);
+        // Where it can't be done it goes ahead.
+        let _ = own.and_then(|own| rustix::process::setpriority_process(Some(self.pid), own));
     }
 
     /// Until it is reaped its number is nobody else's. The group exists once the worker has made its session.
@@ -149,6 +166,12 @@ impl Ended {
             Some(libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT)
         )
     }
+}
+
+/// Whether a child has ended; it stays to be reaped.
+fn look_at(child: Pid) -> Result<Option<WaitIdStatus>, Errno> {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    rustix::process::waitid(WaitId::Pid(child), options)
 }
 
 /// Keeps the beginning and takes in the rest, so that the worker never waits.

@@ -22,6 +22,17 @@ pub enum Filter {
     Absent,
 }
 
+/// Who goes first when processors are short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Priority {
+    /// Before others, where the parent may give that: somebody waits for an answer that takes little work.
+    Ahead,
+    /// As its parent.
+    Alike,
+    /// Behind everything else that wants the processor or the disk.
+    Background,
+}
+
 /// A worker's profile and limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confinement {
@@ -33,8 +44,8 @@ pub struct Confinement {
     pub memory_bytes: u64,
     /// Processor time of all its threads together, in seconds.
     pub cpu_seconds: u64,
-    /// Whether it stands behind everything else that wants the processor or the disk.
-    pub background: bool,
+    /// Who goes first.
+    pub priority: Priority,
 }
 
 impl Confinement {
@@ -54,8 +65,10 @@ impl Confinement {
             Filter::Optional => words.push("--without-seccomp".to_owned()),
             Filter::Absent => words.push("--no-seccomp".to_owned()),
         }
-        if self.background {
-            words.push("--background".to_owned());
+        match self.priority {
+            Priority::Ahead => words.push("--ahead".to_owned()),
+            Priority::Alike => {}
+            Priority::Background => words.push("--background".to_owned()),
         }
         words
     }
@@ -68,7 +81,7 @@ impl Confinement {
             "scan" => Profile::Scan,
             _ => return None,
         };
-        let (mut filter, mut background) = (Filter::Required, false);
+        let (mut filter, mut priority) = (Filter::Required, Priority::Alike);
         let (mut memory_bytes, mut cpu_seconds) = (None, None);
         for word in words {
             match word.split_once('=') {
@@ -76,7 +89,8 @@ impl Confinement {
                 Some(("--cpu", seconds)) => cpu_seconds = Some(seconds.parse().ok()?),
                 None if word == "--without-seccomp" => filter = Filter::Optional,
                 None if word == "--no-seccomp" => filter = Filter::Absent,
-                None if word == "--background" => background = true,
+                None if word == "--ahead" => priority = Priority::Ahead,
+                None if word == "--background" => priority = Priority::Background,
                 _ => return None,
             }
         }
@@ -85,7 +99,7 @@ impl Confinement {
             filter,
             memory_bytes: memory_bytes?,
             cpu_seconds: cpu_seconds?,
-            background,
+            priority,
         })
     }
 }
@@ -98,13 +112,13 @@ mod tests {
     fn what_is_written_is_read() {
         for profile in [Profile::Media, Profile::Scan] {
             for filter in [Filter::Required, Filter::Optional, Filter::Absent] {
-                for background in [false, true] {
+                for priority in [Priority::Ahead, Priority::Alike, Priority::Background] {
                     let confinement = Confinement {
                         profile,
                         filter,
                         memory_bytes: 1 << 30,
                         cpu_seconds: 7,
-                        background,
+                        priority,
                     };
                     assert_eq!(Confinement::parse(confinement.words()), Some(confinement));
                 }
