@@ -8,9 +8,8 @@
 use std::io;
 
 use ring::rand::SecureRandom;
-use zeroize::Zeroizing;
 
-use super::{FileKey, RandomError, chunk_key::SealingKey, file_key::SALT_BYTES, random_bytes};
+use super::{FileKey, RandomError, chunk_key::SealingKey, file_key::SALT_BYTES, random_bytes, wiped::Wiped};
 
 /// Plaintext bytes in each chunk but the last.
 pub const CHUNK_BYTES: usize = 64 * 1024;
@@ -67,7 +66,7 @@ pub struct BodyWriter {
     key: SealingKey,
     salt: [u8; SALT_BYTES],
     chunks: u64,
-    tail: Zeroizing<Vec<u8>>,
+    tail: Wiped,
 }
 
 impl BodyWriter {
@@ -78,7 +77,7 @@ impl BodyWriter {
             key: SealingKey::new(&key)?,
             salt,
             chunks: 0,
-            tail: Zeroizing::new(Vec::with_capacity(CHUNK_BYTES)),
+            tail: Wiped(Vec::with_capacity(CHUNK_BYTES)),
         })
     }
 

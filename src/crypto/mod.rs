@@ -20,6 +20,7 @@ pub mod reader;
 pub mod staging_key;
 #[cfg(test)]
 mod vectors;
+mod wiped;
 
 pub use body::BodyWriter;
 pub use chunk_tree::ChunkTree;

@@ -7,14 +7,13 @@
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use zeroize::Zeroizing;
-
 use super::{
     FileKey,
     body::{BodyError, CHUNK_BYTES, TAG_BYTES},
     chunk_key::OpeningKey,
     file_key::SALT_BYTES,
     read_at::{ReadAt, read_exact_at},
+    wiped::Wiped,
 };
 
 /// Bytes of a whole chunk on disk.
@@ -28,7 +27,7 @@ pub struct BodyReader<R> {
     plaintext_bytes: u64,
     /// Index of the last chunk of a complete body; nothing for a prefix, all of whose chunks are whole.
     last_chunk: Option<u64>,
-    buffer: Zeroizing<Vec<u8>>,
+    buffer: Wiped,
     /// Which chunk's plaintext stands at the beginning of `buffer`.
     cached: Option<u64>,
 }
@@ -90,7 +89,7 @@ impl<R: ReadAt> BodyReader<R> {
             key: OpeningKey::new(&key)?,
             plaintext_bytes: 0,
             last_chunk: None,
-            buffer: Zeroizing::new(vec![0; buffer_bytes]),
+            buffer: Wiped(vec![0; buffer_bytes]),
             cached: None,
         };
         Ok((reader, size_bytes))
