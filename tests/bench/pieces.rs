@@ -99,6 +99,7 @@ fn run(options: &Options) -> Result<()> {
         for piece in [32 * KIB, SEGMENT] {
             loopback(options, piece, &mut floors)?;
         }
+        answering(options, &mut floors)?;
         small_files(options, &mut small)?;
     }
     floors.print();
@@ -210,6 +211,11 @@ impl Floors {
             let speed = self.speed(RECEIVED, piece);
             println!("| in {} KiB | {sent:.3} | {received:.3} | {speed} |", piece / KIB);
         }
+        let answered = self.cpu(ANSWERED, WRITE_BYTES);
+        println!(
+            "| in 32 KiB, each answered, {WINDOW} under way | | {answered:.3} | {} |",
+            self.speed(ANSWERED, WRITE_BYTES)
+        );
         println!();
         self.print_sums();
     }
@@ -236,6 +242,16 @@ impl Floors {
         row("the same to disk, synced", &|cipher| {
             received(cipher) + kept + segment(&format!("{DIRECT}, disk"))
         });
+        // The packets come, and are answered, as a client with so many WRITEs under way sends them.
+        let answered = |cipher: &str| {
+            let seals =
+                self.cpu(&format!("{cipher}, seal"), ANSWER_BYTES) * ANSWER_BYTES as f64 / WRITE_BYTES as f64;
+            self.cpu(ANSWERED, WRITE_BYTES) - segment(RECEIVED) + seals
+        };
+        row(
+            "hashed and encrypted, to memory, each WRITE answered",
+            &|cipher| received(cipher) + kept + memory + answered(cipher),
+        );
         row("download as it lies, from memory", &|cipher| {
             segment(&format!("{READ}, memory")) + segment(&format!("{cipher}, seal")) + segment(SENT)
         });
@@ -457,6 +473,12 @@ const READ: &str = "read, from the page cache";
 const FILES: [&str; 4] = [BUFFERED, SYNCED, DIRECT, READ];
 const SENT: &str = "loopback, sender";
 const RECEIVED: &str = "loopback, receiver";
+const ANSWERED: &str = "loopback, receiver that answers";
+/// Plaintext of one WRITE, as OpenSSH's client sends it, and how many of them it has under way.
+const WRITE_BYTES: usize = 32 * KIB;
+const WINDOW: usize = 64;
+/// A STATUS in its packet, without length and tag.
+const ANSWER_BYTES: usize = 48;
 
 fn files(options: &Options, store: &str, folder: &Path, floors: &mut Floors) -> Result<()> {
     let made = tempfile::Builder::new().prefix("pieces").tempdir_in(folder)?;
@@ -543,6 +565,62 @@ fn loopback(options: &Options, piece: usize, floors: &mut Floors) -> Result<()> 
     Ok(())
 }
 
+/// Pieces of the size of a WRITE, each answered, from a sender that has no more than [`WINDOW`] unanswered. What it costs to seal an answer
+/// is measured apart, cipher by cipher.
+fn answering(options: &Options, floors: &mut Floors) -> Result<()> {
+    const ON_THE_WIRE: usize = 4 + ANSWER_BYTES + 16;
+    let writes = options.size_mb * 1_000_000 / WRITE_BYTES;
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let sender = thread::spawn(move || -> Result<()> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let plain = stock(WRITE_BYTES);
+        let mut answers = [0; WINDOW * ON_THE_WIRE];
+        let (mut sent, mut heard) = (0, 0);
+        while heard < writes * ON_THE_WIRE {
+            while sent < writes && sent - heard / ON_THE_WIRE < WINDOW {
+                stream.write_all(&plain)?;
+                sent += 1;
+            }
+            heard += match stream.read(&mut answers)? {
+                0 => return Err("no more answers".into()),
+                read => read,
+            };
+        }
+        Ok(())
+    });
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    let mut buffer = vec![0; SEGMENT];
+    let answers = vec![0; SEGMENT / WRITE_BYTES * ON_THE_WIRE + ON_THE_WIRE];
+    let mut taken = Taken::default();
+    let mut received = 0;
+    timed(&mut taken, || -> Result<()> {
+        while received < writes * WRITE_BYTES {
+            let whole = received / WRITE_BYTES;
+            received += match stream.read(&mut buffer)? {
+                0 => return Err("no more pieces".into()),
+                read => read,
+            };
+            let answered = (received / WRITE_BYTES - whole) * ON_THE_WIRE;
+            stream.write_all(answers.get(..answered).unwrap_or_default())?;
+        }
+        Ok(())
+    })?;
+    floors.add(ANSWERED, WRITE_BYTES, taken, writes * WRITE_BYTES);
+    sender.join().map_err(|_| "the sender failed")??;
+
+    let plain = stock(ANSWER_BYTES * 16 * KIB);
+    for (cipher, algorithm) in [("aes256-gcm", &AES_256_GCM), ("aes128-gcm", &AES_128_GCM)] {
+        let [_, sealed] = by_ring(algorithm, &plain, ANSWER_BYTES, 1)?;
+        floors.add(&format!("{cipher}, seal"), ANSWER_BYTES, sealed, plain.len());
+    }
+    let [_, sealed] = chacha(&plain, ANSWER_BYTES, 1)?;
+    floors.add("chacha20, seal", ANSWER_BYTES, sealed, plain.len());
+    Ok(())
+}
+
 // --- a small file -------------------------------------------------------------------------------------------------------
 
 /// Milliseconds of processor time for one file, a round each.
@@ -555,6 +633,9 @@ const GROUP: usize = 8;
 const LEFT_BYTES: [usize; 3] = [705, 266, 617];
 
 const PACKETS: &str = "its packets received and opened (aes256-gcm)";
+const ASKED: &str = "STAT, OPEN, WRITE and CLOSE each awaited and answered";
+/// Requests of a file that its client waits for.
+const REQUESTS: usize = 4;
 const CONTENT: &str = "SHA-256, age body and BLAKE3";
 const HEADER: &str = "a header for two recipients";
 const COMMITTED: &str = "eight rows in a transaction of eight uploads";
@@ -566,6 +647,7 @@ fn small_files(options: &Options, small: &mut Small) -> Result<()> {
         let each = taken.cpu.as_secs_f64() * 1e3 / count as f64;
         small.entry(what).or_default().push(each);
     };
+    add(ASKED, asked(files * REQUESTS)?, files);
     let random = SystemRandom::new();
     let plain = stock(SMALL_BYTES);
     let recipients = [Identity::generate().recipient(), Identity::generate().recipient()];
@@ -627,6 +709,34 @@ fn small_files(options: &Options, small: &mut Small) -> Result<()> {
     Ok(())
 }
 
+/// What it takes to wait for so many small requests, one after the other, and to answer them.
+fn asked(requests: usize) -> Result<Taken> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    let client = thread::spawn(move || -> Result<()> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        let mut answer = [0; ANSWER_BYTES];
+        for _ in 0..requests {
+            stream.write_all(&answer)?;
+            stream.read_exact(&mut answer)?;
+        }
+        Ok(())
+    });
+    let (mut stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    let mut request = [0; ANSWER_BYTES];
+    let mut taken = Taken::default();
+    timed(&mut taken, || -> std::io::Result<()> {
+        (0..requests).try_for_each(|_| {
+            stream.read_exact(&mut request)?;
+            stream.write_all(&request)
+        })
+    })?;
+    client.join().map_err(|_| "the client failed")??;
+    Ok(taken)
+}
+
 /// Receiving and opening are of the sums above, by the size of a file.
 fn print_small(small: &Small, floors: &Floors) {
     let packets = (floors.cpu(RECEIVED, 32 * KIB) + floors.cpu("aes256-gcm, open", 32 * KIB))
@@ -637,7 +747,7 @@ fn print_small(small: &Small, floors: &Floors) {
     println!("|---|---|");
     let mut sum = packets;
     println!("| {PACKETS} | {packets:.3} |");
-    for what in [CONTENT, HEADER, COMMITTED, MADE] {
+    for what in [ASKED, CONTENT, HEADER, COMMITTED, MADE] {
         let each = median(small.get(what).cloned().unwrap_or_default());
         sum += each;
         println!("| {what} | {each:.3} |");
