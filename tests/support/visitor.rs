@@ -15,6 +15,9 @@ const STEP_S: i64 = 30;
 /// Steps that an app's clock may be away.
 const DRIFT: i64 = 1;
 
+/// Pages that one curl gets.
+const PAGES_AT_ONCE: usize = 100;
+
 /// What came back.
 pub struct Answer {
     /// HTTP status; 0 for who was hung up on before an answer.
@@ -145,6 +148,42 @@ impl Visitor {
             body: fs::read(&body).unwrap_or_default(),
             head,
         }
+    }
+
+    /// Many pages, one after another over one connection: starting curl and TLS cost more than most pages.
+    pub fn get_all(&self, paths: &[String]) -> Vec<Answer> {
+        paths
+            .chunks(PAGES_AT_ONCE)
+            .flat_map(|paths| self.get_some(paths))
+            .collect()
+    }
+
+    fn get_some(&self, paths: &[String]) -> Vec<Answer> {
+        let files: Vec<PathBuf> = (0..paths.len())
+            .map(|number| self.scratch.with_extension(number.to_string()))
+            .collect();
+        let mut curl = self.curl();
+        // With its head, because one file for all heads says nothing of whose they are.
+        curl.args(["-g", "-i", "-c"]).arg(&self.jar);
+        for (path, file) in paths.iter().zip(&files) {
+            let _ = fs::remove_file(file);
+            curl.arg("-o").arg(file).arg(format!("{}{path}", self.console));
+        }
+        let ran = command::run(&mut curl);
+        assert_eq!(ran.code, Some(0), "{ran}");
+        let answer = |file: &PathBuf| {
+            let came = fs::read(file).unwrap_or_default();
+            let end = came.windows(4).position(|four| four == b"\r\n\r\n");
+            let (head, body) = came.split_at(end.map_or(came.len(), |end| end + 4));
+            let head = String::from_utf8_lossy(head).to_lowercase();
+            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+            Answer {
+                status: status.unwrap_or_else(|| panic!("no answer: {ran}")),
+                body: body.to_vec(),
+                head,
+            }
+        };
+        files.iter().map(answer).collect()
     }
 
     /// Begins to fetch something at `rate` bytes a second, into a file.
