@@ -334,6 +334,22 @@ fn children_of(parent: u32) -> Vec<PathBuf> {
     folders.filter(|folder| is_child(folder)).collect()
 }
 
+fn process_number(folder: &Path) -> i32 {
+    folder.file_name().unwrap().to_str().unwrap().parse().unwrap()
+}
+
+fn signal(folder: &Path, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(process_number(folder)).unwrap();
+    rustix::process::kill_process(pid, signal).unwrap();
+}
+
+/// A field of `stat` by its number in proc(5), from the third on.
+fn stat_field(folder: &Path, number: usize) -> String {
+    let stat = fs::read_to_string(folder.join("stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+    fields[number - 3].to_owned()
+}
+
 /// Waits until something is so; the deadline is for a test that has gone wrong.
 fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -394,9 +410,7 @@ fn a_killed_parent_takes_its_worker_with_it() {
     let mut parent = parent_of_a_hanging_worker().spawn().unwrap();
     let worker = worker_of(parent.id(), None);
     // Stopped, so that it can't end by itself when its socket closes.
-    let number: i32 = worker.file_name().unwrap().to_str().unwrap().parse().unwrap();
-    let pid = rustix::process::Pid::from_raw(number).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    signal(&worker, rustix::process::Signal::STOP);
     parent.kill().unwrap();
     parent.wait().unwrap();
     until("the worker's end", || {
@@ -423,9 +437,7 @@ fn a_worker_started_ahead_does_the_next_job_and_ends_with_its_thread() {
         // One that died while it waited is nobody's fault.
         process::prepare(&settings);
         let dead = worker_of(own, None);
-        let number: i32 = dead.file_name().unwrap().to_str().unwrap().parse().unwrap();
-        let pid = rustix::process::Pid::from_raw(number).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+        signal(&dead, rustix::process::Signal::KILL);
         until("the worker's end", || {
             let stat = fs::read_to_string(dead.join("stat")).unwrap_or_default();
             stat.contains(") Z ").then_some(())
@@ -444,17 +456,6 @@ fn zygote_of(parent: u32) -> PathBuf {
     zygotes.retain(|child| !is_behind_its_filter(child));
     assert_eq!(zygotes.len(), 1, "{zygotes:?}");
     zygotes.remove(0)
-}
-
-fn process_number(folder: &Path) -> i32 {
-    folder.file_name().unwrap().to_str().unwrap().parse().unwrap()
-}
-
-/// A field of `stat` by its number in proc(5), from the fourth on.
-fn stat_field(folder: &Path, number: usize) -> String {
-    let stat = fs::read_to_string(folder.join("stat")).unwrap();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    fields[number - 3].to_owned()
 }
 
 #[test]
@@ -498,8 +499,7 @@ fn a_zygote_that_died_or_has_served_its_time_has_a_successor() {
         zygote_of(own)
     };
     let first = works();
-    let pid = rustix::process::Pid::from_raw(process_number(&first)).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    signal(&first, rustix::process::Signal::KILL);
     let second = works();
     assert!(second != first && !first.exists());
     assert!((1..256).all(|_| works() == second));
@@ -619,16 +619,15 @@ fn a_worker_in_the_background_stands_back() {
         )
     });
     let folder = worker_of(std::process::id(), Some(worker.id()));
-    let stat = fs::read_to_string(folder.join("stat")).unwrap();
+    // By proc(5): its priority is field 19 and its policy field 41.
+    let (niceness, policy) = (stat_field(&folder, 19), stat_field(&folder, 41));
     // Empty, or not there, where the kernel doesn't share out by session.
     let session = fs::read_to_string(folder.join("autogroup")).unwrap_or_default();
     worker.kill().unwrap();
     worker.wait().unwrap();
     serving.join().unwrap().unwrap_err();
-    let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
-    // By proc(5): its priority is field 19 and its policy field 41, after the number and the name.
-    assert_eq!(fields[19 - 3], "19", "{stat}");
-    assert_eq!(fields[41 - 3], libc::SCHED_IDLE.to_string(), "{stat}");
+    assert_eq!(niceness, "19");
+    assert_eq!(policy, libc::SCHED_IDLE.to_string());
     assert!(session.is_empty() || session.ends_with("nice 19\n"), "{session}");
 }
 

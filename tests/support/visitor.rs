@@ -29,6 +29,16 @@ pub struct Answer {
 }
 
 impl Answer {
+    fn new(head: &str, body: Vec<u8>) -> Self {
+        let head = head.to_lowercase();
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        Answer {
+            status: status.unwrap_or(0),
+            head,
+            body,
+        }
+    }
+
     /// The body as text.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
@@ -141,13 +151,8 @@ impl Visitor {
         let ran = command::run(curl.arg(format!("{}{path}", self.console)));
         // 18: it ended before its announced length, which is what a revoked reading looks like. 55, 56: hung up on while it still sent.
         assert!(matches!(ran.code, Some(0 | 18 | 55 | 56)), "{ran}");
-        let head = fs::read_to_string(&head).unwrap_or_default().to_lowercase();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-        Answer {
-            status: status.unwrap_or(0),
-            body: fs::read(&body).unwrap_or_default(),
-            head,
-        }
+        let head = fs::read_to_string(&head).unwrap_or_default();
+        Answer::new(&head, fs::read(&body).unwrap_or_default())
     }
 
     /// Many pages, one after another over one connection: starting curl and TLS cost more than most pages.
@@ -175,13 +180,9 @@ impl Visitor {
             let came = fs::read(file).unwrap_or_default();
             let end = came.windows(4).position(|four| four == b"\r\n\r\n");
             let (head, body) = came.split_at(end.map_or(came.len(), |end| end + 4));
-            let head = String::from_utf8_lossy(head).to_lowercase();
-            let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
-            Answer {
-                status: status.unwrap_or_else(|| panic!("no answer: {ran}")),
-                body: body.to_vec(),
-                head,
-            }
+            let answer = Answer::new(&String::from_utf8_lossy(head), body.to_vec());
+            assert_ne!(answer.status, 0, "no answer: {ran}");
+            answer
         };
         files.iter().map(answer).collect()
     }
