@@ -25,7 +25,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::ExitCode,
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -533,20 +533,32 @@ fn files(options: &Options, store: &str, folder: &Path, floors: &mut Floors) -> 
     Ok(())
 }
 
-fn loopback(options: &Options, piece: usize, floors: &mut Floors) -> Result<()> {
-    let bytes = options.size_mb * 2 * 1_000_000 / piece * piece;
+/// A peer in a thread of its own, and this side's end of the connection to it.
+fn connected<T: Send + 'static>(
+    peer: impl FnOnce(TcpStream) -> Result<T> + Send + 'static,
+) -> Result<(TcpStream, JoinHandle<Result<T>>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
-    let sender = thread::spawn(move || -> Result<Taken> {
-        let mut stream = TcpStream::connect(address)?;
+    let peer = thread::spawn(move || {
+        let stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        peer(stream)
+    });
+    let (stream, _) = listener.accept()?;
+    stream.set_nodelay(true)?;
+    Ok((stream, peer))
+}
+
+fn loopback(options: &Options, piece: usize, floors: &mut Floors) -> Result<()> {
+    let bytes = options.size_mb * 2 * 1_000_000 / piece * piece;
+    let (mut stream, sender) = connected(move |mut stream| {
         let plain = stock(piece);
         let mut taken = Taken::default();
         timed(&mut taken, || {
             (0..bytes / piece).try_for_each(|_| stream.write_all(&plain))
         })?;
         Ok(taken)
-    });
-    let (mut stream, _) = listener.accept()?;
+    })?;
     let mut buffer = vec![0; piece];
     let mut taken = Taken::default();
     let mut left = bytes;
@@ -570,11 +582,7 @@ fn loopback(options: &Options, piece: usize, floors: &mut Floors) -> Result<()> 
 fn answering(options: &Options, floors: &mut Floors) -> Result<()> {
     const ON_THE_WIRE: usize = 4 + ANSWER_BYTES + 16;
     let writes = options.size_mb * 1_000_000 / WRITE_BYTES;
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let sender = thread::spawn(move || -> Result<()> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
+    let (mut stream, sender) = connected(move |mut stream| {
         let plain = stock(WRITE_BYTES);
         let mut answers = [0; WINDOW * ON_THE_WIRE];
         let (mut sent, mut heard) = (0, 0);
@@ -589,9 +597,7 @@ fn answering(options: &Options, floors: &mut Floors) -> Result<()> {
             };
         }
         Ok(())
-    });
-    let (mut stream, _) = listener.accept()?;
-    stream.set_nodelay(true)?;
+    })?;
     let mut buffer = vec![0; SEGMENT];
     let answers = vec![0; SEGMENT / WRITE_BYTES * ON_THE_WIRE + ON_THE_WIRE];
     let mut taken = Taken::default();
@@ -711,20 +717,14 @@ fn small_files(options: &Options, small: &mut Small) -> Result<()> {
 
 /// What it takes to wait for so many small requests, one after the other, and to answer them.
 fn asked(requests: usize) -> Result<Taken> {
-    let listener = TcpListener::bind("127.0.0.1:0")?;
-    let address = listener.local_addr()?;
-    let client = thread::spawn(move || -> Result<()> {
-        let mut stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
+    let (mut stream, client) = connected(move |mut stream| {
         let mut answer = [0; ANSWER_BYTES];
         for _ in 0..requests {
             stream.write_all(&answer)?;
             stream.read_exact(&mut answer)?;
         }
         Ok(())
-    });
-    let (mut stream, _) = listener.accept()?;
-    stream.set_nodelay(true)?;
+    })?;
     let mut request = [0; ANSWER_BYTES];
     let mut taken = Taken::default();
     timed(&mut taken, || -> std::io::Result<()> {
