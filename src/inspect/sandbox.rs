@@ -16,7 +16,7 @@ pub use confinement::{Confinement, Filter, Priority, Profile};
 
 use rustix::{
     io::Errno,
-    process::{DumpableBehavior, Resource, Rlimit, Signal},
+    process::{DumpableBehavior, Pid, Resource, Rlimit, Signal},
     thread::{CapabilitySet, CapabilitySets, Gid, Uid, UnshareFlags},
 };
 
@@ -78,6 +78,8 @@ impl Layer {
 
 /// What a zygote shares with its workers: its place among processes, and namespaces, which cost the most to make.
 pub struct Shell {
+    process: Pid,
+    session: Result<(), Errno>,
     namespaces: Result<(), Errno>,
 }
 
@@ -88,8 +90,8 @@ impl Shell {
             // No layer of the sandbox, and where it isn't given all do as well as they can.
             let _ = rustix::process::nice(-AHEAD);
         }
+        let session = own_session();
         // A zygote needs these itself; what becomes of them counts in each worker.
-        let _ = own_session();
         let _ = kernel::close_all_but_standard();
         let _ = end_with_parent();
         let mut kinds =
@@ -99,6 +101,8 @@ impl Shell {
             kinds |= UnshareFlags::NEWUSER;
         }
         Shell {
+            process: rustix::process::getpid(),
+            session,
             namespaces: kernel::unshare(kinds),
         }
     }
@@ -109,8 +113,14 @@ impl Shell {
 /// # Errors
 /// When the system call filter can't be had and is required: the caller must end.
 pub fn enter(shell: &Shell, confinement: &Confinement) -> Result<Vec<Layer>, Unconfined> {
+    // A worker without a zygote has made its session with its shell, and can't twice.
+    let session = if rustix::process::getpid() == shell.process {
+        shell.session
+    } else {
+        own_session()
+    };
     let mut layers = vec![
-        Layer::of("session", own_session()),
+        Layer::of("session", session),
         Layer::of("descriptors", kernel::close_all_but_standard()),
     ];
     if confinement.priority == Priority::Background {
@@ -154,12 +164,8 @@ pub fn enter(shell: &Shell, confinement: &Confinement) -> Result<Vec<Layer>, Unc
     Ok(layers)
 }
 
-/// Makes a session, unless this process has begun one.
 fn own_session() -> Result<(), Errno> {
-    if rustix::process::getsid(None)? != rustix::process::getpid() {
-        rustix::process::setsid()?;
-    }
-    Ok(())
+    rustix::process::setsid().map(drop)
 }
 
 fn end_with_parent() -> Result<(), Errno> {

@@ -730,18 +730,20 @@ fn an_unprivileged_server_has_a_sandbox_too() {
     let test = copy(&std::env::current_exe().unwrap(), "it");
     let media = copy(&settings().media_program, "muniment-inspector");
     let scan = copy(&settings().scan_program, "muniment-scan-inspector");
-    let output = Command::new(test)
-        .args([
-            "--exact",
-            "sandbox::as_whoever_runs_this",
-            "--ignored",
-            "--nocapture",
-        ])
+    let mut command = Command::new(test);
+    command
         .env("MUNIMENT_MEDIA_WORKER", media)
         .env("MUNIMENT_SCAN_WORKER", scan)
-        .current_dir("/")
         .uid(65_534)
-        .gid(65_534)
+        .gid(65_534);
+    assert_passes(command, "sandbox::as_whoever_runs_this");
+}
+
+/// Has a command that runs this test program run one of its ignored tests.
+fn assert_passes(mut command: Command, test: &str) {
+    let output = command
+        .args(["--exact", test, "--ignored", "--nocapture"])
+        .current_dir("/")
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
@@ -770,5 +772,34 @@ fn as_whoever_runs_this() {
             let run = attempt(&settings, program, what);
             assert!(is_refused(&run), "{program:?} {what}: {run:?}");
         }
+    }
+}
+
+/// As `nsenter`, `docker exec` and service managers of containers start things: the session has no number where the server lives.
+#[test]
+fn a_server_whose_session_began_elsewhere_has_a_sandbox_too() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("skipped: only root makes a process namespace without a user namespace");
+        return;
+    }
+    let mut command = Command::new("unshare");
+    command
+        .args(["--pid", "--fork", "--kill-child"])
+        .arg(std::env::current_exe().unwrap());
+    assert_passes(command, "sandbox::in_a_process_namespace_of_its_own");
+}
+
+#[test]
+#[ignore = "a part of another test: needs a process namespace of its own"]
+fn in_a_process_namespace_of_its_own() {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let session = status.lines().find(|line| line.starts_with("NSsid:")).unwrap();
+    assert!(session.ends_with("\t0"), "{session}");
+    for layer in process::probe(&settings()).unwrap() {
+        println!("{:18} {:5} {}", layer.name, layer.holds, layer.detail);
+        assert!(layer.name != "session" || layer.holds, "{layer:?}");
+    }
+    for program in BOTH {
+        assert!(is_refused(&attempt(&settings(), program, "kill_parent")));
     }
 }
