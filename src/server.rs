@@ -15,7 +15,7 @@ use crate::{
     blob::{BlobError, Disk, ImmutableSupport, Layout, LockError, Store, VaultLock},
     catalog::{Catalogue, CatalogueError, Writer, doctypes, placements},
     config::Config,
-    crypto::{Recipient, StagingKey, staging_key::StagingKeyError},
+    crypto::{Recipient, Recipients, StagingKey, identity, staging_key::StagingKeyError},
     custody::{
         edge::Publisher,
         fence::FenceError,
@@ -501,14 +501,21 @@ pub fn read_signer(path: &Path) -> Result<SignerKey, VaultError> {
     SignerKey::parse(text.trim()).map_err(|error: KeyError| failed(error.to_string()))
 }
 
-fn recipients(config: &Config) -> Result<Vec<Recipient>, VaultError> {
-    let parse = |text: &String| {
-        text.parse::<Recipient>().map_err(|error| VaultError::Key {
-            what: format!("keys.recipients {text}"),
+fn recipients(config: &Config) -> Result<Recipients, VaultError> {
+    let failed = |what: String| {
+        move |error: identity::KeyError| VaultError::Key {
+            what,
             error: error.to_string(),
-        })
+        }
     };
-    config.keys.recipients.iter().map(parse).collect()
+    let parse = |text: &String| text.parse().map_err(failed(format!("keys.recipients {text}")));
+    let all: Vec<Recipient> = config
+        .keys
+        .recipients
+        .iter()
+        .map(parse)
+        .collect::<Result<_, _>>()?;
+    Recipients::new(&all).map_err(failed("keys.recipients".to_owned()))
 }
 
 fn witnesses(config: &Config) -> Result<Vec<VerifierKey>, VaultError> {

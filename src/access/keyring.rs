@@ -185,11 +185,12 @@ impl Keyring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::Recipients;
     use ring::rand::SystemRandom;
 
     fn sealed_for(identity: &Identity) -> (FileKey, Vec<u8>) {
         let key = FileKey::generate(&SystemRandom::new()).unwrap();
-        let header = header::wrap(&key, &[identity.recipient()]).unwrap();
+        let header = header::wrap(&key, &Recipients::new(&[identity.recipient()]).unwrap()).unwrap();
         (key, header)
     }
 

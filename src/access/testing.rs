@@ -10,7 +10,7 @@ use super::{
     requests::{Approved, Narrowing, NewRequest},
 };
 use crate::{
-    crypto::{FileKey, Identity, body, header},
+    crypto::{FileKey, Identity, Recipients, body, header},
     custody::testing::TestVault,
     domain::{
         access::{Basis, Purpose},
@@ -139,7 +139,7 @@ impl Desk {
         };
         let layout = &self.vault.layout;
         let stored = body::seal(&key, &random, bytes).unwrap();
-        let wrapped = header::wrap(&key, &[self.identity.recipient()]).unwrap();
+        let wrapped = header::wrap(&key, &Recipients::new(&[self.identity.recipient()]).unwrap()).unwrap();
         put(layout.header(&evidence, version).unwrap(), &wrapped);
         put(layout.content(CUSTOMER, &evidence, version).unwrap(), &stored);
         let draft = self

@@ -13,13 +13,14 @@ use age_core::{
 use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey},
-    agreement::{self, EphemeralPrivateKey, UnparsedPublicKey, X25519},
     error::Unspecified,
     hkdf, hmac,
-    rand::SystemRandom,
 };
 
-use super::{FileKey, Identity, Recipient};
+use super::{
+    FileKey, Identity, RandomError, Recipients,
+    recipients::{Agreed, MAX_RECIPIENTS},
+};
 
 /// First line of every header (age v1, "version line").
 const INTRO: &[u8] = b"age-encryption.org/v1\n";
@@ -36,15 +37,9 @@ const COLUMNS: usize = 64;
 /// The longest header that is read. Two X25519 recipients make 266 bytes.
 pub const MAX_HEADER_BYTES: usize = 16 * 1024;
 
-/// The most recipients of one item.
-pub const MAX_RECIPIENTS: usize = 32;
-
 /// Why a header can't be made or opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
-    /// No recipient, or more than [`MAX_RECIPIENTS`].
-    #[error("an item needs between 1 and {MAX_RECIPIENTS} recipients")]
-    Recipients,
     /// Not an age v1 header with X25519 stanzas, or not in its canonical form.
     #[error("the header is damaged: not a canonical age v1 header")]
     Malformed,
@@ -54,19 +49,16 @@ pub enum HeaderError {
     /// A stanza opened, but header and file key don't belong together.
     #[error("the header is damaged: its MAC doesn't verify")]
     Mac,
-    /// The crypto library refused a length that is constant.
+    /// The crypto library refused a length that is constant, or the system had no randomness.
     #[error("the crypto library failed")]
     Library,
 }
 
 /// The header that lets each of `recipients` recover `file_key`.
-pub fn wrap(file_key: &FileKey, recipients: &[Recipient]) -> Result<Vec<u8>, HeaderError> {
-    if recipients.is_empty() || recipients.len() > MAX_RECIPIENTS {
-        return Err(HeaderError::Recipients);
-    }
+pub fn wrap(file_key: &FileKey, recipients: &Recipients) -> Result<Vec<u8>, HeaderError> {
     let mut header = INTRO.to_vec();
-    for recipient in recipients {
-        let stanza = wrap_for(file_key, recipient).map_err(|Unspecified| HeaderError::Library)?;
+    for agreed in recipients.agree().map_err(|RandomError| HeaderError::Library)? {
+        let stanza = wrap_for(file_key, &agreed).map_err(|Unspecified| HeaderError::Library)?;
         write_stanza(&stanza, &mut header);
     }
     header.extend_from_slice(MAC_MARK);
@@ -78,15 +70,10 @@ pub fn wrap(file_key: &FileKey, recipients: &[Recipient]) -> Result<Vec<u8>, Hea
     Ok(header)
 }
 
-/// The stanza by which one recipient recovers the file key (age v1, "X25519"). By `ring`, in half of the time that `age` takes: every event with a
-/// record has a header.
-fn wrap_for(file_key: &FileKey, recipient: &Recipient) -> Result<Stanza, Unspecified> {
-    let ephemeral = EphemeralPrivateKey::generate(&X25519, &SystemRandom::new())?;
-    let share = ephemeral.compute_public_key()?;
-    let point = recipient.point();
-    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, &[share.as_ref(), point].concat());
-    let theirs = UnparsedPublicKey::new(&X25519, point);
-    let secret = agreement::agree_ephemeral(ephemeral, &theirs, |secret| salt.extract(secret))?;
+/// The stanza by which one recipient recovers the file key (age v1, "X25519").
+fn wrap_for(file_key: &FileKey, agreed: &Agreed) -> Result<Stanza, Unspecified> {
+    let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, &[agreed.share, agreed.point].concat());
+    let secret = salt.extract(agreed.secret.as_ref());
     let key = secret.expand(&[X25519_LABEL], &CHACHA20_POLY1305)?;
     let key = LessSafeKey::new(UnboundKey::from(key));
     let mut body = file_key.expose().to_vec();
@@ -95,7 +82,7 @@ fn wrap_for(file_key: &FileKey, recipient: &Recipient) -> Result<Stanza, Unspeci
     key.seal_in_place_append_tag(nonce, Aad::empty(), &mut body)?;
     Ok(Stanza {
         tag: "X25519".to_owned(),
-        args: vec![BASE64_STANDARD_NO_PAD.encode(share)],
+        args: vec![BASE64_STANDARD_NO_PAD.encode(agreed.share)],
         body,
     })
 }
@@ -177,7 +164,8 @@ mod tests {
     fn each_recipient_opens_it_and_nobody_else() {
         let (vault, escrow, stranger) = (Identity::generate(), Identity::generate(), Identity::generate());
         let key = FileKey::generate(&SystemRandom::new()).unwrap();
-        let header = wrap(&key, &[vault.recipient(), escrow.recipient()]).unwrap();
+        let both = Recipients::new(&[vault.recipient(), escrow.recipient()]).unwrap();
+        let header = wrap(&key, &both).unwrap();
         assert_eq!(header.len(), 266);
         for identity in [vault, escrow] {
             let opened = unwrap(&header, &[stranger.clone(), identity]).unwrap();
@@ -185,14 +173,14 @@ mod tests {
         }
         assert_eq!(unwrap(&header, &[stranger]).err(), Some(HeaderError::NoMatch));
         assert_eq!(unwrap(&header, &[]).err(), Some(HeaderError::NoMatch));
-        assert_eq!(wrap(&key, &[]).err(), Some(HeaderError::Recipients));
     }
 
     #[test]
     fn every_flipped_byte_and_every_cut_is_refused() {
         let identity = Identity::generate();
         let key = FileKey::generate(&SystemRandom::new()).unwrap();
-        let header = wrap(&key, &[identity.recipient(), Identity::generate().recipient()]).unwrap();
+        let both = Recipients::new(&[identity.recipient(), Identity::generate().recipient()]).unwrap();
+        let header = wrap(&key, &both).unwrap();
         for at in 0..header.len() {
             for bit in 0..8 {
                 let mut damaged = header.clone();

@@ -7,8 +7,9 @@
 use std::{fmt, str::FromStr};
 
 use age::secrecy::ExposeSecret;
-use ring::{agreement, rand::SystemRandom};
 use zeroize::Zeroizing;
+
+use super::recipients::{self, MAX_RECIPIENTS};
 
 /// A public key `age1…` to which file keys are wrapped.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -27,9 +28,14 @@ pub enum KeyError {
     /// Not `age1…`.
     #[error("not an age recipient: expected `age1` and 58 more characters")]
     Recipient,
-    /// A point of small order: everybody would know the shared secret.
-    #[error("this age recipient is a weak point on the curve and would protect nothing")]
-    WeakRecipient,
+    /// Not a point that the public key of an identity can be. With some of them everybody would know the shared secret.
+    #[error(
+        "no identity has this age recipient: what is encrypted to it would be open to nobody, or to everybody"
+    )]
+    NobodysRecipient,
+    /// None, or more than [`MAX_RECIPIENTS`].
+    #[error("an item needs between 1 and {MAX_RECIPIENTS} recipients")]
+    Recipients,
     /// A line of an identity file is neither a comment nor an identity.
     #[error("line {line} of the identity file is neither a comment nor an AGE-SECRET-KEY-1…")]
     IdentityLine {
@@ -47,14 +53,8 @@ impl FromStr for Recipient {
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let recipient = age::x25519::Recipient::from_str(text).map_err(|_| KeyError::Recipient)?;
         let point = point_of(text).ok_or(KeyError::Recipient)?;
-        // `age` panics when it wraps for such a point, so it is refused here. The trial key agrees on nothing that is used.
-        let random = SystemRandom::new();
-        agreement::EphemeralPrivateKey::generate(&agreement::X25519, &random)
-            .and_then(|trial| {
-                let point = agreement::UnparsedPublicKey::new(&agreement::X25519, point);
-                agreement::agree_ephemeral(trial, &point, |_| ())
-            })
-            .map_err(|_| KeyError::WeakRecipient)?;
+        // `age` panics when it wraps for some of the others, so they are refused here.
+        recipients::on_curve(point).ok_or(KeyError::NobodysRecipient)?;
         Ok(Self {
             text: recipient,
             point,
@@ -140,7 +140,7 @@ impl Identity {
     /// The public half.
     pub fn recipient(&self) -> Recipient {
         let text = self.0.to_public();
-        // Its text has a point. If it hadn't, nothing could be wrapped for it: nobody agrees with the point zero.
+        // Its text has a point. If it hadn't, nothing could be wrapped for it: the point zero is nobody's.
         let point = point_of(&text.to_string()).unwrap_or_default();
         Recipient { text, point }
     }
@@ -188,10 +188,10 @@ mod tests {
 
     /// The all-zero point with a right checksum: `age` itself takes it and panics when it wraps.
     #[test]
-    fn a_point_of_small_order_is_refused() {
+    fn a_point_of_nobodys_is_refused() {
         let zero = zero_point_text();
         assert!(age::x25519::Recipient::from_str(&zero).is_ok());
-        assert_eq!(zero.parse::<Recipient>(), Err(KeyError::WeakRecipient));
+        assert_eq!(zero.parse::<Recipient>(), Err(KeyError::NobodysRecipient));
     }
 
     /// Bech32 of 32 zero bytes under `age`: the checksum is found as BIP 173 defines it.

@@ -9,7 +9,7 @@ use std::{
 
 use ring::rand::SystemRandom;
 
-use super::{BodyReader, FileKey, Identity, body, header};
+use super::{BodyReader, FileKey, Identity, Recipients, body, header};
 
 /// Runs `program` with `input`; its absence is a failure, not a reason to skip.
 fn run(program: &str, arguments: &[&str], input: &[u8]) -> (bool, Vec<u8>) {
@@ -50,7 +50,11 @@ fn age_reads_what_we_wrote() {
     for length in LENGTHS {
         let text: Vec<u8> = (0..length).map(|i| (i % 253) as u8).collect();
         let key = FileKey::generate(&random).unwrap();
-        let header = header::wrap(&key, &[vault.recipient(), escrow.recipient()]).unwrap();
+        let header = header::wrap(
+            &key,
+            &Recipients::new(&[vault.recipient(), escrow.recipient()]).unwrap(),
+        )
+        .unwrap();
         let file = [header, body::seal(&key, &random, &text).unwrap()].concat();
         assert_eq!(
             run("age", &["-d", "-i", &escrow_file], &file),

@@ -17,6 +17,7 @@ mod interop;
 pub mod protected;
 pub mod read_at;
 pub mod reader;
+pub mod recipients;
 pub mod staging_key;
 #[cfg(test)]
 mod vectors;
@@ -30,6 +31,7 @@ pub use identity::{Identity, Recipient};
 pub use protected::Passphrase;
 pub use read_at::ReadAt;
 pub use reader::{BodyReader, BodyStream};
+pub use recipients::Recipients;
 pub use staging_key::StagingKey;
 
 pub use crate::domain::random::{RandomError, random_bytes};

@@ -18,7 +18,7 @@ use crate::{
     },
     blob::layout::Layout,
     catalog::{Catalogue, Writer, people, receipts::ReceiptRow, search},
-    crypto::{FileKey, Identity, body},
+    crypto::{FileKey, Identity, Recipients, body},
     domain::{
         access::Purpose,
         event::{Draft, Kind, Leaf},
@@ -189,7 +189,11 @@ impl TestVault {
             reads: LiveReads::start(self.custody.clone(), self.clock.clone(), random.clone()).unwrap(),
             catalogue: self.catalogue.clone(),
             custody: self.custody.clone(),
-            sealer: Sealer::new(vec![identity.recipient()], random.clone(), self.layout.clone()),
+            sealer: Sealer::new(
+                Recipients::new(&[identity.recipient()]).unwrap(),
+                random.clone(),
+                self.layout.clone(),
+            ),
             layout: self.layout.clone(),
             clock: self.clock.clone(),
             random,
@@ -331,7 +335,7 @@ impl TestVault {
             accession,
             size_bytes: stored.len() as u64,
         };
-        let recipients = vec![self.identity.recipient()];
+        let recipients = Recipients::new(&[self.identity.recipient()]).unwrap();
         let sealer = Sealer::new(recipients, Arc::new(SystemRandom::new()), self.layout.clone());
         let place = Some(sealer.evidence(staged, sealer.wrap(file_key), version_id));
         self.custody

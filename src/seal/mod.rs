@@ -7,7 +7,7 @@ pub mod placer;
 use crate::{
     blob::layout::Layout,
     catalog::placements::{Placement, Source},
-    crypto::{FileKey, Recipient, body, header},
+    crypto::{FileKey, Recipients, body, header},
     custody::sequencer::{CommitError, Place},
 };
 use ring::rand::SecureRandom;
@@ -16,7 +16,7 @@ use std::{path::PathBuf, sync::Arc};
 /// Encrypts records and headers, and knows where they go.
 #[derive(Clone)]
 pub struct Sealer {
-    recipients: Arc<Vec<Recipient>>,
+    recipients: Arc<Recipients>,
     random: Arc<dyn SecureRandom + Send + Sync>,
     layout: Layout,
 }
@@ -59,11 +59,7 @@ impl StagedBody {
 
 impl Sealer {
     /// A sealer for these recipients.
-    pub fn new(
-        recipients: Vec<Recipient>,
-        random: Arc<dyn SecureRandom + Send + Sync>,
-        layout: Layout,
-    ) -> Self {
+    pub fn new(recipients: Recipients, random: Arc<dyn SecureRandom + Send + Sync>, layout: Layout) -> Self {
         Sealer {
             recipients: Arc::new(recipients),
             random,

@@ -13,7 +13,7 @@ use muniment::{
     blob::{ImmutableSupport, Layout, Store},
     catalog::{Catalogue, Writer, accessions, inspections, placements, receipts, reports, search},
     config::Config,
-    crypto::FileKey,
+    crypto::{FileKey, Recipient, Recipients},
     custody::{
         edge::Publisher,
         held,
@@ -496,15 +496,15 @@ impl Open {
         let unprotected = ImmutableSupport::Unsupported("a benchmark is thrown away".to_owned());
         let store = Store::new(layout.clone(), unprotected);
         let placer = Placer::start(catalogue.clone(), custody.clone(), store, layout.clone(), inbox)?;
-        let recipients: std::result::Result<Vec<_>, _> = config
+        let recipients: Vec<Recipient> = config
             .keys
             .recipients
             .iter()
             .map(|recipient| recipient.parse())
-            .collect();
+            .collect::<std::result::Result<_, _>>()?;
         let versions = catalogue.read(reports::totals)?.versions;
         Ok(Open {
-            sealer: Sealer::new(recipients?, random, layout.clone()),
+            sealer: Sealer::new(Recipients::new(&recipients)?, random, layout.clone()),
             log: LogView::new(catalogue, LogDir::new(layout.log()), verifier).beside(&custody),
             custody,
             layout: layout.clone(),

@@ -4,7 +4,7 @@
 //! One thread a piece, in the sizes that the product uses, several rounds of everything in turn; medians, with the smallest and
 //! the largest of the rounds. `cargo test --benches` runs it small, so that it can't rot.
 
-use muniment::crypto::{BodyReader, BodyWriter, FileKey, Identity, StoredDigest, body, header};
+use muniment::crypto::{BodyReader, BodyWriter, FileKey, Identity, Recipients, StoredDigest, body, header};
 use openssl::{cipher::Cipher, cipher_ctx::CipherCtx};
 use ring::{
     aead::{AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey},
@@ -657,6 +657,7 @@ fn small_files(options: &Options, small: &mut Small) -> Result<()> {
     let random = SystemRandom::new();
     let plain = stock(SMALL_BYTES);
     let recipients = [Identity::generate().recipient(), Identity::generate().recipient()];
+    let recipients = Recipients::new(&recipients)?;
     let (mut content, mut wrapped) = (Taken::default(), Taken::default());
     for _ in 0..files {
         timed(&mut content, || -> Result<()> {

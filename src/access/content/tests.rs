@@ -4,7 +4,7 @@ use crate::{
         Writer,
         placements::{Placement, Source},
     },
-    crypto::{Identity, body, header},
+    crypto::{Identity, Recipients, body, header},
 };
 use proptest::{prelude::*, test_runner::TestRunner};
 use ring::rand::SystemRandom;
@@ -67,7 +67,11 @@ impl Fixture {
         ) = (SystemRandom::new(), version());
         let key = FileKey::generate(&random).unwrap();
         let seal = |plain: &[u8]| body::seal(&key, &random, plain).unwrap();
-        let wrapped = header::wrap(&key, &[Identity::generate().recipient(), identity.recipient()]).unwrap();
+        let wrapped = header::wrap(
+            &key,
+            &Recipients::new(&[Identity::generate().recipient(), identity.recipient()]).unwrap(),
+        )
+        .unwrap();
         put(layout.header(&evidence, version).unwrap(), &wrapped);
         put(
             layout.content(&customer, &evidence, version).unwrap(),
@@ -379,7 +383,7 @@ fn a_record_of_an_event_opens_and_what_is_none_is_said() {
     let vault = Fixture::new(b"");
     let (event, random) = ("01J0000000000000000000000R", SystemRandom::new());
     let key = FileKey::generate(&random).unwrap();
-    let wrapped = header::wrap(&key, &[vault.identity.recipient()]).unwrap();
+    let wrapped = header::wrap(&key, &Recipients::new(&[vault.identity.recipient()]).unwrap()).unwrap();
     put(vault.layout.registry_header(event).unwrap(), &wrapped);
     let record = Record {
         leaf_index: 7,

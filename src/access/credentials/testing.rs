@@ -5,7 +5,7 @@ use super::{
     refused::{Recorder, RefusedSignIn},
 };
 use crate::{
-    crypto::{Identity, StagingKey},
+    crypto::{Identity, Recipients, StagingKey},
     custody::testing::TestVault,
     seal::Sealer,
 };
@@ -31,7 +31,7 @@ pub(crate) fn credentials(vault: &TestVault, told: Arc<Told>) -> Credentials {
         catalogue: vault.catalogue.clone(),
         custody: vault.custody.clone(),
         sealer: Sealer::new(
-            vec![Identity::generate().recipient()],
+            Recipients::new(&[Identity::generate().recipient()]).unwrap(),
             random.clone(),
             vault.layout.clone(),
         ),

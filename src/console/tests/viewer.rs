@@ -9,7 +9,7 @@ use crate::{
         requests::{Approved, Narrowing, NewRequest},
     },
     console::limits::{BLOCK_BYTES, MAX_STREAMS, MAX_STREAMS_PER_READING},
-    crypto::{FileKey, Identity, body, header as age_header},
+    crypto::{FileKey, Identity, Recipients, body, header as age_header},
     domain::{
         access::{Basis, Purpose},
         event::{Kind, Leaf},
@@ -94,7 +94,8 @@ impl Room {
         let evidence = format!("e-{flow}");
         let key = FileKey::generate(&SystemRandom::new()).unwrap();
         let layout = &self.fixture.vault.layout;
-        let wrapped = age_header::wrap(&key, &[self.identity.recipient()]).unwrap();
+        let wrapped =
+            age_header::wrap(&key, &Recipients::new(&[self.identity.recipient()]).unwrap()).unwrap();
         put(layout.header(&evidence, 1).unwrap(), &wrapped);
         let stored = body::seal(&key, &SystemRandom::new(), original).unwrap();
         put(layout.content(CUSTOMER, &evidence, 1).unwrap(), &stored);

@@ -13,7 +13,7 @@ use crate::{
         refusal::Refusal as No,
         requests::Narrowing,
     },
-    crypto::{FileKey, Identity, body, header as key_header},
+    crypto::{FileKey, Identity, Recipients, body, header as key_header},
     custody::sequencer::Proposed,
     domain::{
         event::{Draft, Kind, Leaf},
@@ -86,7 +86,7 @@ impl Api {
         for (path, bytes) in [
             (
                 layout.header(&evidence, 1).unwrap(),
-                key_header::wrap(&key, &[identity.recipient()]).unwrap(),
+                key_header::wrap(&key, &Recipients::new(&[identity.recipient()]).unwrap()).unwrap(),
             ),
             (layout.content(CUSTOMER, &evidence, 1).unwrap(), stored.clone()),
             (
