@@ -74,6 +74,7 @@ def main():
     parser.add_argument("--pairs", type=int, help="rounds that count")
     parser.add_argument("--store", action="append", help=f"where servers keep their files; {MEMORY} when not given")
     parser.add_argument("--external", action="store_true", help="OpenSSH with its sftp-server as a program, too")
+    parser.add_argument("--transport", action="store_true", help="upload, download, small: Muniment's SSH and SFTP with nothing behind them, too")
     parser.add_argument("--inspected", action="store_true", help="upload: as recordings by name, too")
     parser.add_argument("--deep", action="store_true", help="with the inspection in the background, as it ships")
     parser.add_argument("--size-mb", type=int, help="upload, download: the file; many: all files together; MiB")
@@ -100,7 +101,8 @@ def main():
         plan = list(asked(options))
     else:
         plan = list(a_look(options) if options.look else everything())
-        options.external, options.write = True, options.write or not options.look
+        options.external = options.transport = True
+        options.write = options.write or not options.look
     DISK.mkdir(parents=True, exist_ok=True)
     results = {"machine": machine.describe({str(store) for store, _, _ in plan}, options.binary), "measured": []}
     path = DISK.parent / f"{time.strftime('%Y%m%d-%H%M%S')}.json"

@@ -5,7 +5,7 @@ import dataclasses
 import os
 
 from .process import folder_of_our_own
-from .servers import Muniment, OpenSsh
+from .servers import Muniment, OpenSsh, Transport
 
 MEMORY = "/dev/shm"
 WARM_UP_MB = 512
@@ -55,9 +55,9 @@ class Bench:
         return folder_of_our_own(MEMORY if os.path.isdir(MEMORY) else None)
 
     @contextlib.contextmanager
-    def servers(self, external=False):
-        """All contestants, running; the first is what the others are compared with. OpenSSH's SFTP server as a program takes
-        part where that could matter, and when it is asked for."""
+    def servers(self, external=False, transport=False):
+        """All contestants, running; the first is what the others are compared with. OpenSSH's SFTP server as a program, and Muniment's SSH and SFTP
+        with nothing behind them, take part where that could matter, and when it is asked for."""
         options = self.options
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(folder_of_our_own(self.store))
@@ -65,6 +65,8 @@ class Bench:
             if external and options.external:
                 makers.append(lambda: OpenSsh("sftp-server", folder / "external", SFTP_SERVER))
             makers.append(lambda: Muniment("muniment", folder / "muniment", options.binary, options.deep))
+            if transport and options.transport:
+                makers.append(lambda: Transport("SSH and SFTP alone", folder / "transport"))
             if options.also:
                 makers.append(lambda: Muniment("also", folder / "also", options.also, options.deep))
             servers = []

@@ -17,11 +17,19 @@ import sqlite3
 import subprocess
 import time
 
+from .clients import ROOT
 from .cost import counter, memory_bytes, quiet
 from .people import Person, granted
 from .process import Failure, free_port, run, wait_for
 
 Login = collections.namedtuple("Login", "user key")
+
+
+def bench_program(name):
+    """Builds a program of tests/bench, if need be. Gives its path."""
+    ran = run("cargo", "bench", "--quiet", "--locked", "--no-run", "--bench", name, "--message-format", "json", cwd=ROOT)
+    made = [json.loads(line) for line in ran.stdout.splitlines()]
+    return next(each["executable"] for each in made if each.get("executable"))
 
 
 def make_key(path):
@@ -88,25 +96,15 @@ class Server:
         self.cost.close()
 
 
-class OpenSsh(Server):
-    def __init__(self, name, folder, sftp_server):
+class Plain(Server):
+    """A server of one folder, for one user: files come from it as they lie."""
+
+    def __init__(self, name, folder):
         super().__init__(name, folder)
         self.uploader = self.reader = Login("root", make_key(folder / "key"))
         self.inbox = folder / "inbox"
         self.inbox.mkdir()
         make_key(folder / "host")
-        config = folder / "config"
-        # A shell starts the SFTP server where it is a program; SHLVL keeps it from reading the user's own files, as it does for sshd.
-        config.write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nStrictModes no\nUsePAM no\nPidFile none\n"
-            f"AuthorizedKeysFile {folder}/key.pub\nPermitRootLogin yes\nMaxStartups 2000\nMaxSessions 100\n"
-            f"LoginGraceTime 300\nUseDNS no\nPrintMotd no\nSetEnv SHLVL=9\nSubsystem sftp {sftp_server}\n")
-        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
-        self.start("/usr/sbin/sshd", "-D", "-e", "-f", config)
-
-    def path(self, name):
-        """Where a client puts a file of this name."""
-        return f"{self.inbox}/{name}"
 
     def offer(self, files):
         """Takes files in, by name, and gives the paths at which a client gets them."""
@@ -121,6 +119,23 @@ class OpenSsh(Server):
     def mark(self):
         """What `check` goes from."""
 
+
+class OpenSsh(Plain):
+    def __init__(self, name, folder, sftp_server):
+        super().__init__(name, folder)
+        config = folder / "config"
+        # A shell starts the SFTP server where it is a program; SHLVL keeps it from reading the user's own files, as it does for sshd.
+        config.write_text(
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {folder}/host\nStrictModes no\nUsePAM no\nPidFile none\n"
+            f"AuthorizedKeysFile {folder}/key.pub\nPermitRootLogin yes\nMaxStartups 2000\nMaxSessions 100\n"
+            f"LoginGraceTime 300\nUseDNS no\nPrintMotd no\nSetEnv SHLVL=9\nSubsystem sftp {sftp_server}\n")
+        pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+        self.start("/usr/sbin/sshd", "-D", "-e", "-f", config)
+
+    def path(self, name):
+        """Where a client puts a file of this name."""
+        return f"{self.inbox}/{name}"
+
     def check(self, sizes):
         """These files are there as a whole. Sizes in bytes by name."""
         for name, size in sizes.items():
@@ -131,6 +146,23 @@ class OpenSsh(Server):
     def discard(self):
         """Makes room."""
         put_aside(list(self.inbox.iterdir()), self.folder / "aside")
+
+
+class Transport(Plain):
+    """Muniment's SSH and SFTP with nothing behind them: what is written is thrown away."""
+
+    def __init__(self, name, folder):
+        super().__init__(name, folder)
+        self.start(bench_program("transport"), self.port, folder / "host", self.inbox)
+
+    def path(self, name):
+        return f"/{name}"
+
+    def check(self, sizes):
+        """Nothing is kept."""
+
+    def discard(self):
+        """Nothing is kept."""
 
 
 class Muniment(Server):

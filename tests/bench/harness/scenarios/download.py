@@ -21,7 +21,7 @@ def name_of(size):
 
 def run(bench):
     measured = []
-    with bench.scratch() as folder, bench.servers(external=True) as servers:
+    with bench.scratch() as folder, bench.servers(external=True, transport=True) as servers:
         recordings = {}
         for size in {size for cell in bench.cells for size in (cell.size_bytes, cell.warm_up_bytes)}:
             recordings[name_of(size)] = folder / f"{size}.mp4"

@@ -26,15 +26,17 @@ def contestants(servers, only):
     first = servers[0]
     yield Contestant(first, kind="scans", words=())
     yield Contestant(first, "internal-sftp, fsync", kind="scans", words=("-f",))
-    for server in servers:
-        if server is not servers[0]:
+    for server in servers[1:]:
+        if not hasattr(server, "evidence"):
+            yield Contestant(server, kind="scans", words=())
+        else:
             for kind in ("cards", "scans") if only is None else (only,):
                 yield Contestant(server, f"{server.name}, {kind}", kind=kind, words=())
 
 
 def run(bench):
     measured = []
-    with bench.scratch() as folder, bench.servers() as servers:
+    with bench.scratch() as folder, bench.servers(transport=True) as servers:
         cards = make_cards(folder, bench.files)
         turns = 0
         for sessions in bench.options.at_once or (1, 8):

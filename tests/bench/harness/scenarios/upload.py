@@ -24,7 +24,7 @@ def contestants(cell, servers):
 
 def run(bench):
     measured, numbers = [], itertools.count(1)
-    with bench.scratch() as folder, bench.servers(external=True) as servers:
+    with bench.scratch() as folder, bench.servers(external=True, transport=True) as servers:
         recordings = {}
         for size in {size for cell in bench.cells for size in (cell.size_bytes, cell.warm_up_bytes)}:
             recordings[size] = folder / f"{size}.mp4"
