@@ -9,6 +9,7 @@ use muniment::{
 };
 use russh::keys::{Certificate, HashAlg, PublicKey};
 use std::{
+    collections::HashMap,
     error::Error,
     ffi::OsStr,
     fs::File,
@@ -16,16 +17,21 @@ use std::{
     os::unix::{ffi::OsStrExt, fs::FileExt},
     path::PathBuf,
     process::ExitCode,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
+
+/// Sizes of what was written, by name: clients look.
+type Written = Arc<Mutex<HashMap<Vec<u8>, u64>>>;
 
 struct Everybody {
     folder: PathBuf,
+    written: Written,
 }
 
 /// One folder: files that can be read, and names that nothing is kept under.
 struct Nothing {
     folder: PathBuf,
+    written: Written,
 }
 
 struct Lying {
@@ -33,9 +39,10 @@ struct Lying {
 }
 
 /// What has come: as many bytes as reach furthest.
-#[derive(Default)]
 struct Gone {
+    name: Vec<u8>,
     size_bytes: u64,
+    written: Written,
 }
 
 fn main() -> ExitCode {
@@ -63,6 +70,7 @@ fn serve() -> std::result::Result<(), Box<dyn Error>> {
     let host_keys = host_keys::load(&[host_key.into()])?;
     let door = Arc::new(Everybody {
         folder: folder.into(),
+        written: Written::default(),
     });
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -90,6 +98,7 @@ impl Doorkeeper for Everybody {
     fn open_space(&self, _: &Login, _: &str) -> Result<Box<dyn FileSpace>> {
         Ok(Box::new(Nothing {
             folder: self.folder.clone(),
+            written: self.written.clone(),
         }))
     }
 
@@ -122,26 +131,36 @@ fn attributes(size_bytes: Option<u64>) -> Attributes {
     }
 }
 
+fn name_of(path: &VirtualPath) -> Result<&[u8]> {
+    match path.components.as_slice() {
+        [name] => Ok(name),
+        _ => Err(SpaceError::new(
+            SpaceErrorKind::NoSuchFile,
+            "one folder is all there is",
+        )),
+    }
+}
+
 impl Nothing {
-    fn open(&self, path: &VirtualPath) -> Result<File> {
-        let [name] = path.components.as_slice() else {
-            return Err(SpaceError::new(
-                SpaceErrorKind::NoSuchFile,
-                "one folder is all there is",
-            ));
-        };
-        File::open(self.folder.join(OsStr::from_bytes(name))).map_err(failed)
+    fn open(&self, name: &[u8]) -> Result<Lying> {
+        let file = File::open(self.folder.join(OsStr::from_bytes(name)));
+        file.map(|file| Lying { file }).map_err(failed)
     }
 }
 
 impl FileSpace for Nothing {
     fn stat(&mut self, path: &VirtualPath) -> Result<Attributes> {
-        match path.components.as_slice() {
-            [] => Ok(attributes(None)),
-            _ => Lying {
-                file: self.open(path)?,
-            }
-            .attributes(),
+        if path.components.is_empty() {
+            return Ok(attributes(None));
+        }
+        let name = name_of(path)?;
+        let written = self
+            .written
+            .lock()
+            .map_or(None, |written| written.get(name).copied());
+        match written {
+            Some(size_bytes) => Ok(attributes(Some(size_bytes))),
+            None => self.open(name)?.attributes(),
         }
     }
 
@@ -150,13 +169,15 @@ impl FileSpace for Nothing {
     }
 
     fn open_read(&mut self, path: &VirtualPath) -> Result<Box<dyn ReadFile>> {
-        Ok(Box::new(Lying {
-            file: self.open(path)?,
-        }))
+        Ok(Box::new(self.open(name_of(path)?)?))
     }
 
-    fn open_write(&mut self, _: &VirtualPath, _: WriteMode, _: &Attributes) -> Result<Box<dyn WriteFile>> {
-        Ok(Box::new(Gone::default()))
+    fn open_write(&mut self, path: &VirtualPath, _: WriteMode, _: &Attributes) -> Result<Box<dyn WriteFile>> {
+        Ok(Box::new(Gone {
+            name: name_of(path)?.to_vec(),
+            size_bytes: 0,
+            written: self.written.clone(),
+        }))
     }
 
     fn set_attributes(&mut self, _: &VirtualPath, _: &Attributes) -> Result<()> {
@@ -175,8 +196,14 @@ impl FileSpace for Nothing {
         not_offered()
     }
 
-    fn rename(&mut self, _: &VirtualPath, _: &VirtualPath, _: bool) -> Result<()> {
-        not_offered()
+    /// Clients put a file under another name first.
+    fn rename(&mut self, from: &VirtualPath, to: &VirtualPath, _: bool) -> Result<()> {
+        if let Ok(mut written) = self.written.lock()
+            && let Some(size_bytes) = written.remove(name_of(from)?)
+        {
+            written.insert(name_of(to)?.to_vec(), size_bytes);
+        }
+        Ok(())
     }
 
     fn capacity(&mut self, _: &VirtualPath) -> Result<Capacity> {
@@ -234,6 +261,9 @@ impl WriteFile for Gone {
     }
 
     fn close(self: Box<Self>) -> Result<()> {
+        if let Ok(mut written) = self.written.lock() {
+            written.insert(self.name, self.size_bytes);
+        }
         Ok(())
     }
 }

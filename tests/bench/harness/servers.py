@@ -29,7 +29,7 @@ def bench_program(name):
     """Builds a program of tests/bench, if need be. Gives its path."""
     ran = run("cargo", "bench", "--quiet", "--locked", "--no-run", "--bench", name, "--message-format", "json", cwd=ROOT)
     made = [json.loads(line) for line in ran.stdout.splitlines()]
-    return next(each["executable"] for each in made if each.get("executable"))
+    return next(each["executable"] for each in made if each.get("executable") and each["target"]["name"] == name)
 
 
 def make_key(path):
