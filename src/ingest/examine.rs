@@ -45,8 +45,14 @@ pub(super) enum Examined {
 }
 
 impl Ingest {
-    /// Has a candidate looked at, for as long as `patience`.
-    pub(super) fn look(&self, taken: &Taken, ext: &str, patience: Duration) -> Result<Look, SettleError> {
+    /// Has a candidate looked at, for as long as `patience`, and does something else meanwhile.
+    pub(super) fn look(
+        &self,
+        taken: &Taken,
+        ext: &str,
+        patience: Duration,
+        meanwhile: impl FnOnce(),
+    ) -> Result<Look, SettleError> {
         let file_key = taken.file_key()?;
         let (layout, id) = (self.layout.clone(), taken.id.clone());
         let open = move || -> io::Result<Box<dyn Source>> {
@@ -63,7 +69,7 @@ impl Ingest {
             size_bytes: taken.size_bytes,
             open: Box::new(open),
         };
-        Ok(self.gate.look(subject, patience))
+        Ok(self.gate.look(subject, patience, meanwhile))
     }
 
     /// What a candidate is, by what was seen of it.
@@ -147,7 +153,7 @@ impl Ingest {
                 }
                 tracing::warn!(accession = id, doctype = candidate.identity.doctype, %unavailable, "an upload waits on us");
             }
-            self.settle_judged(&taken, None, verdict, None, Arrival::Closed, |_| {
+            self.settle_judged(&taken, None, verdict, None, Arrival::Closed, |_, _| {
                 Ok(Look::Done(looked))
             })?;
             return Ok(());
@@ -169,7 +175,8 @@ impl Ingest {
             let taken = self.read_sidecar(&row.id)?;
             match self.judge(&taken)? {
                 Verdict::Candidate(candidate) => {
-                    if let Look::Done(looked) = self.look(&taken, &candidate.identity.ext, Duration::ZERO)? {
+                    let look = self.look(&taken, &candidate.identity.ext, Duration::ZERO, || ())?;
+                    if let Look::Done(looked) = look {
                         self.settle_late(LateAnswer {
                             id: row.id,
                             place: (row.person, row.path),

@@ -119,28 +119,33 @@ impl Ingest {
         patience: Patience,
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let verdict = self.judge(taken)?;
-        self.settle_judged(taken, body, verdict, resumed, arrival, |candidate| {
-            self.look(taken, &candidate.identity.ext, patience.left())
+        self.settle_judged(taken, body, verdict, resumed, arrival, |candidate, body| {
+            let mut synced = Ok(());
+            // Whatever is seen, the body has to be durable; the disk and the inspector work side by side.
+            let sync = || synced = make_durable(body.take());
+            let look = self.look(taken, &candidate.identity.ext, patience.left(), sync)?;
+            synced?;
+            Ok(look)
         })
     }
 
-    /// Commits what the judge said; `look` answers for a candidate. The caller holds the path. Whatever comes of it, the body is
-    /// durable before it is committed.
+    /// Commits what the judge said; `look` answers for a candidate, and may make the body durable and take it away. The caller holds the
+    /// path. Whatever comes of it, the body is durable before it is committed.
     pub(super) fn settle_judged(
         &self,
         taken: &Taken,
-        body: Option<StagedBody>,
+        mut body: Option<StagedBody>,
         verdict: Verdict,
         resumed: Option<&str>,
         arrival: Arrival,
-        look: impl FnOnce(&Candidate) -> Result<Look, SettleError>,
+        look: impl FnOnce(&Candidate, &mut Option<StagedBody>) -> Result<Look, SettleError>,
     ) -> Result<(Committed, Vec<DeclaredFile>), SettleError> {
         let mut declared = Vec::new();
         let committed = match verdict {
             Verdict::Temporary => self.wait(taken, body, "temporary", None, resumed)?,
             Verdict::Wait(reason) => self.wait(taken, body, reason.code, Some(&reason), resumed)?,
             Verdict::Reject(reason) => self.refuse(taken, body, &reason, None, resumed, arrival)?,
-            Verdict::Candidate(candidate) => match look(&candidate)? {
+            Verdict::Candidate(candidate) => match look(&candidate, &mut body)? {
                 Look::Done(looked) => {
                     let examined = self.examined(&candidate, looked);
                     self.settle_examined(taken, body, *candidate, examined, resumed, arrival)?

@@ -172,8 +172,9 @@ impl Gate {
         Ok((Gate { shared, threads }, Late(receiver)))
     }
 
-    /// Has a file looked at and waits for the answer as long as `patience`. A file that is in the gate already goes on.
-    pub fn look(&self, subject: Subject, patience: Duration) -> Look {
+    /// Has a file looked at, does something else meanwhile, and waits for the answer as long as `patience`. A file that is in the gate
+    /// already goes on, and nothing is done.
+    pub fn look(&self, subject: Subject, patience: Duration, meanwhile: impl FnOnce()) -> Look {
         let id = subject.id.clone();
         let deadline = Instant::now() + patience;
         let mut queue = self.shared.lock();
@@ -187,6 +188,9 @@ impl Gate {
             queue.long.push_back(subject);
         }
         self.shared.work.notify_all();
+        drop(queue);
+        meanwhile();
+        let mut queue = self.shared.lock();
         loop {
             if let Some(State::Done(_)) = queue.states.get(&id) {
                 let Some(State::Done(looked)) = queue.states.remove(&id) else {
@@ -342,14 +346,14 @@ mod tests {
         let (answer, gate, mut late) = held();
         answer.send(failed("a")).unwrap();
         assert_eq!(
-            gate.look(subject("1"), Duration::from_secs(60)),
+            gate.look(subject("1"), Duration::from_secs(60), || ()),
             Look::Done(failed("a"))
         );
         assert!(!gate.holds("1"));
-        assert_eq!(gate.look(subject("2"), Duration::ZERO), Look::GoesOn);
+        assert_eq!(gate.look(subject("2"), Duration::ZERO, || ()), Look::GoesOn);
         assert!(gate.holds("2"));
         assert_eq!(
-            gate.look(subject("2"), Duration::from_secs(60)),
+            gate.look(subject("2"), Duration::from_secs(60), || ()),
             Look::GoesOn,
             "once is enough"
         );
@@ -361,6 +365,20 @@ mod tests {
         };
         assert_eq!(late.next(), Some(expected));
         assert!(!gate.holds("2"));
+    }
+
+    #[test]
+    fn something_else_is_done_while_it_is_looked_at_and_once() {
+        let (answer, gate, _late) = held();
+        let meanwhile = || answer.send(failed("a")).unwrap();
+        assert_eq!(
+            gate.look(subject("1"), Duration::from_secs(60), meanwhile),
+            Look::Done(failed("a"))
+        );
+        assert_eq!(gate.look(subject("2"), Duration::ZERO, || ()), Look::GoesOn);
+        let again = gate.look(subject("2"), Duration::ZERO, || unreachable!());
+        assert_eq!(again, Look::GoesOn);
+        answer.send(failed("b")).unwrap();
     }
 
     /// Long files take until they are let go, small ones no time.
@@ -385,9 +403,9 @@ mod tests {
                 size_bytes: LONG_BYTES,
                 ..subject(id)
             };
-            assert_eq!(gate.look(long, Duration::ZERO), Look::GoesOn);
+            assert_eq!(gate.look(long, Duration::ZERO, || ()), Look::GoesOn);
         }
-        let small = gate.look(subject("4"), Duration::from_secs(60));
+        let small = gate.look(subject("4"), Duration::from_secs(60), || ());
         drop(let_go);
         assert_eq!(small, Look::Done(failed("seen")));
         let ids: Vec<String> = late.take(3).map(|answer| answer.id).collect();
@@ -401,15 +419,15 @@ mod tests {
             open: Box::new(|| Err(io::Error::other("gone"))),
             ..subject("1")
         };
-        let looked = gate.look(broken, Duration::from_secs(60));
+        let looked = gate.look(broken, Duration::from_secs(60), || ());
         assert_eq!(looked, Look::Done(Err(Unavailable::Inspector("gone".to_owned()))));
     }
 
     #[test]
     fn a_stopped_gate_drops_what_waits_and_ends() {
         let (answer, gate, late) = held();
-        assert_eq!(gate.look(subject("1"), Duration::ZERO), Look::GoesOn);
-        assert_eq!(gate.look(subject("2"), Duration::ZERO), Look::GoesOn);
+        assert_eq!(gate.look(subject("1"), Duration::ZERO, || ()), Look::GoesOn);
+        assert_eq!(gate.look(subject("2"), Duration::ZERO, || ()), Look::GoesOn);
         answer.send(failed("a")).unwrap();
         gate.stop();
         // Before the gate, whose end waits for what runs.
