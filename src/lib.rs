@@ -24,5 +24,6 @@ pub mod server;
 pub mod sftp;
 pub mod ssh;
 pub mod tlog;
+pub mod turns;
 pub mod verify;
 pub mod views;

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 8] = [
     &["ssh", "sftp", "console"],
     &["ingest", "inspect", "seal", "access", "retain", "verify", "views"],
     &["custody"],
-    &["blob", "catalog", "tlog", "crypto"],
+    &["blob", "catalog", "tlog", "crypto", "turns"],
     &["config"],
     &["domain"],
 ];

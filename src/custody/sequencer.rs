@@ -37,6 +37,7 @@ use crate::{
         tile,
         tree::TreeTail,
     },
+    turns,
 };
 use ring::rand::SecureRandom;
 use rusqlite::Connection;
@@ -337,6 +338,9 @@ impl Group {
 
 impl State {
     fn run(&mut self, inbox: &Receiver<Message>) {
+        // Everybody waits for it.
+        turns::ahead();
+        let _turns = turns::short();
         while let Some(group) = self.next(inbox) {
             let stop = group.stop;
             self.group(group);

@@ -13,6 +13,7 @@
 //! Invariant: an upload is in the gate at most once, and every look ends in exactly one place.
 
 use super::{report::Report, wire::Source};
+use crate::turns;
 use std::{
     collections::{HashMap, VecDeque},
     io::{self, Read, Seek, SeekFrom},
@@ -239,6 +240,8 @@ impl Drop for Gate {
 }
 
 fn work(shared: &Shared, inspector: &dyn Inspector, late: &Sender<LateAnswer>, takes_long: bool) {
+    // It passes bytes on to a worker and waits for what that asks next.
+    let _turns = turns::short();
     inspector.prepare();
     while let Some(subject) = next(shared, takes_long) {
         let Subject {

@@ -14,6 +14,7 @@ pub(crate) mod kernel;
 
 pub use confinement::{Confinement, Filter, Priority, Profile};
 
+use crate::turns;
 use rustix::{
     io::Errno,
     process::{DumpableBehavior, Pid, Resource, Rlimit, Signal},
@@ -31,8 +32,6 @@ const MAX_THREADS: u64 = 64;
 const STACK_BYTES: u64 = 64 << 20;
 /// Bytes of address space beyond the memory limit: what is reserved and never touched, such as arenas and stacks' ends.
 const RESERVED_BYTES: u64 = 2 << 30;
-/// Steps of niceness by which a short look goes ahead: it gets three times the processor that another gets, and no more.
-const AHEAD: i32 = 5;
 /// Seconds between the signal that a worker over its CPU limit may handle and the one that it can't.
 const CPU_GRACE_SECONDS: u64 = 1;
 
@@ -87,8 +86,8 @@ impl Shell {
     /// Leaves the parent's. Call it once, first, from the only thread.
     pub fn close(confinement: &Confinement) -> Self {
         if confinement.priority == Priority::Ahead {
-            // No layer of the sandbox, and where it isn't given all do as well as they can.
-            let _ = rustix::process::nice(-AHEAD);
+            // No layer of the sandbox.
+            turns::ahead();
         }
         let session = own_session();
         // A zygote needs these itself; what becomes of them counts in each worker.
