@@ -6,6 +6,9 @@
 
 use std::io;
 
+/// A file up to here costs its sender more waiting than work: a card, a page. In bytes.
+pub const SMALL_BYTES: u64 = 1 << 20;
+
 /// Steps of niceness by which a thread goes ahead: it gets three times the processor that another gets, and no more.
 const AHEAD: i32 = 5;
 /// How long a short turn lasts, nanoseconds. The kernel's own are about 3 ms, and who wakes up waits for the end of another's.
@@ -22,7 +25,7 @@ pub fn ahead() {
 }
 
 /// Has the calling thread take short turns, and get them soon, for the same share of the processor in all; for as long as the answer is kept.
-/// For what runs a fraction of a millisecond at a time and has to wait for a disk or a worker in between. Linux does so from 6.12 on,
+/// What it starts meanwhile, workers too, takes such turns for good. For what runs a fraction of a millisecond at a time and has to wait for a disk or a worker in between. Linux does so from 6.12 on,
 /// before that it takes no notice.
 #[must_use = "turns are as usual again when this is dropped"]
 pub fn short() -> Short {

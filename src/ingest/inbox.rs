@@ -31,9 +31,6 @@ const FOLDER_LIMIT: usize = 10_000;
 /// Plaintext after which an upload in flight leaves a sidecar, so that a crash doesn't cost it all.
 const SIDECAR_FROM_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Up to here closing a file is more waiting than work, bytes.
-const SMALL_BYTES: u64 = 1024 * 1024;
-
 /// Bytes between two looks at the room that is left.
 const ROOM_CHECK_BYTES: usize = 1024 * 1024;
 
@@ -647,7 +644,7 @@ impl InboxFile {
             upload.discard();
             return Ok(());
         }
-        let _turns = (upload.size_bytes() <= SMALL_BYTES).then(turns::short);
+        let _turns = (upload.size_bytes() <= turns::SMALL_BYTES).then(turns::short);
         if upload.size_bytes() > 0 && upload.available_bytes() == 0 {
             let error = UploadError::Gap {
                 from: 0,

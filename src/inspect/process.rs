@@ -24,15 +24,13 @@ use super::{
     sandbox::{Layer, Priority, kernel},
     wire::{self, Answer, Job, NoSink, Sink, Source, Task, WireError},
 };
+use crate::turns;
 use meter::Meter;
 use std::{
     io,
     time::{Duration, Instant},
 };
 use worker::Process;
-
-/// A file up to this size may be looked at before others go on: a card, a page. In bytes.
-const MAX_AHEAD_BYTES: u64 = 1 << 20;
 
 /// Which program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +127,7 @@ pub fn start(
         Ok(spawned) => spawned,
         Err(error) => return Run::unstarted(error),
     };
-    if confinement.priority == Priority::Ahead && job.size_bytes > MAX_AHEAD_BYTES {
+    if confinement.priority == Priority::Ahead && job.size_bytes > turns::SMALL_BYTES {
         process.fall_back_in_line();
     }
     let mut meter = Meter::new(job, source, sink);
