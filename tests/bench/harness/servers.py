@@ -15,6 +15,7 @@ import re
 import shutil
 import sqlite3
 import subprocess
+import threading
 import time
 
 from .clients import ROOT
@@ -66,11 +67,13 @@ class Server:
     def ssh_config(self, login, cipher=None):
         """A client configuration in which the server is called `bench`."""
         path = self.folder / f"ssh-{login.user}-{cipher}"
-        path.write_text(
+        # Clients that start in the same moment must not read half of it.
+        written = path.with_name(f"{path.name}-{threading.get_ident()}")
+        written.write_text(
             f"Host bench\n  HostName 127.0.0.1\n  Port {self.port}\n  User {login.user}\n  IdentityFile {login.key}\n"
             f"  IdentitiesOnly yes\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n  BatchMode yes\n"
             f"  LogLevel ERROR\n  KexAlgorithms curve25519-sha256\n" + (f"  Ciphers {cipher}\n" if cipher else ""))
-        return path
+        return written.replace(path)
 
     def memory_bytes(self):
         return memory_bytes(self.cost.pids())
