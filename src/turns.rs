@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code)]
 
+use rustix::process::Pid;
 use std::io;
 
 /// A file up to here costs its sender more waiting than work: a card, a page. In bytes.
@@ -24,12 +25,17 @@ pub fn ahead() {
     let _ = rustix::process::nice(-AHEAD);
 }
 
+/// Has a process that the calling thread started take turns like everybody again. Where it can't be done it goes on as it was.
+pub fn like_everybody(process: Pid) {
+    let _ = set(Some(process), USUAL_NS);
+}
+
 /// Has the calling thread take short turns, and get them soon, for the same share of the processor in all; for as long as the answer is kept.
-/// What it starts meanwhile, workers too, takes such turns for good. For what runs a fraction of a millisecond at a time and has to wait for a disk or a worker in between. Linux does so from 6.12 on,
+/// What it starts meanwhile, workers too, takes such turns until it is told otherwise. For what runs a fraction of a millisecond at a time and has to wait for a disk or a worker in between. Linux does so from 6.12 on,
 /// before that it takes no notice.
 #[must_use = "turns are as usual again when this is dropped"]
 pub fn short() -> Short {
-    let _ = set(SHORT_NS);
+    let _ = set(None, SHORT_NS);
     Short(())
 }
 
@@ -38,11 +44,12 @@ pub struct Short(());
 
 impl Drop for Short {
     fn drop(&mut self) {
-        let _ = set(USUAL_NS);
+        let _ = set(None, USUAL_NS);
     }
 }
 
-fn set(turn_ns: u64) -> io::Result<()> {
+/// Turns of that length, and the calling thread's niceness, for a process or the calling thread.
+fn set(process: Option<Pid>, turn_ns: u64) -> io::Result<()> {
     let attributes = libc::sched_attr {
         size: u32::try_from(size_of::<libc::sched_attr>()).map_err(io::Error::other)?,
         sched_policy: 0,
@@ -53,8 +60,9 @@ fn set(turn_ns: u64) -> io::Result<()> {
         sched_deadline: 0,
         sched_period: 0,
     };
+    let number = Pid::as_raw(process);
     // SAFETY: the pointer is to a live value of the type and size that the call reads; 0 is the calling thread.
-    let refused = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
+    let refused = unsafe { libc::syscall(libc::SYS_sched_setattr, number, &raw const attributes, 0) };
     if refused < 0 {
         Err(io::Error::last_os_error())
     } else {
@@ -66,27 +74,35 @@ fn set(turn_ns: u64) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// Turn and niceness of the calling thread.
-    fn known() -> (u64, i32) {
+    /// Turn and niceness of a process or the calling thread.
+    fn known(process: Option<Pid>) -> (u64, i32) {
         // SAFETY: a structure of numbers, for which zeroes are a value.
         let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
         let size = size_of::<libc::sched_attr>();
         // SAFETY: the pointer is to a live value of the type and size that the call fills; 0 is the calling thread.
-        let refused = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, size, 0) };
+        let number = Pid::as_raw(process);
+        let refused = unsafe { libc::syscall(libc::SYS_sched_getattr, number, &raw mut attributes, size, 0) };
         assert_eq!(refused, 0);
         (attributes.sched_runtime, attributes.sched_nice)
     }
 
     #[test]
     fn turns_are_short_while_somebody_waits_and_nothing_else_changes() {
-        let (usual_ns, nice) = known();
-        set(SHORT_NS).unwrap();
+        let (usual_ns, nice) = known(None);
+        set(None, SHORT_NS).unwrap();
         let turns = short();
-        let (short_ns, short_nice) = known();
+        let (short_ns, short_nice) = known(None);
         assert_eq!(short_nice, nice);
         // A kernel that takes no notice says nothing, or what it always says.
         assert!(short_ns == SHORT_NS || short_ns == usual_ns, "{short_ns}");
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();
+        let process = Some(Pid::from_child(&child));
+        assert_eq!(known(process), (short_ns, nice));
+        like_everybody(Pid::from_child(&child));
+        assert_eq!(known(process), (usual_ns, nice));
+        child.kill().unwrap();
+        child.wait().unwrap();
         drop(turns);
-        assert_eq!(known(), (usual_ns, nice));
+        assert_eq!(known(None), (usual_ns, nice));
     }
 }

@@ -8,8 +8,8 @@
 //! Workers for scans and bundles are forked by a zygote (`zygote`), one of each thread that inspects. Such a thread may have the next worker
 //! made ahead (`prepare`): it locks itself in and waits for its job, with nothing but its socket.
 //!
-//! Invariant: when `start` returns, the worker and its group are dead and reaped. The kernel ends a worker when the thread
-//! that started it ends, so the thread that calls `start` or `prepare` stays with it.
+//! Invariant: when `start` returns, the worker and its group are dead and reaped. One that answered to `ask` is killed by then, and reaped
+//! by `prepare`. The kernel ends a worker when the thread that started it ends, so the thread that calls one of these stays with it.
 
 mod failure;
 mod meter;
@@ -21,11 +21,11 @@ pub use failure::FailureKind;
 pub use settings::{MEDIA_MEMORY_BYTES, SCAN_MEMORY_BYTES, WorkerSettings};
 
 use super::{
-    sandbox::{Layer, Priority, kernel},
+    sandbox::{Confinement, Layer, Priority, kernel},
     wire::{self, Answer, Job, NoSink, Sink, Source, Task, WireError},
 };
 use crate::turns;
-use meter::Meter;
+use meter::{Meter, Reading};
 use std::{
     io,
     time::{Duration, Instant},
@@ -39,6 +39,15 @@ pub enum Program {
     Media,
     /// `muniment-scan-inspector`.
     Scan,
+}
+
+impl Program {
+    fn of(job: &Job) -> Self {
+        match job.task {
+            Task::Scan => Program::Scan,
+            _ => Program::Media,
+        }
+    }
 }
 
 /// A worker that gave no answer that can be used.
@@ -93,16 +102,33 @@ pub fn run(
 
 /// Runs one job in a fresh worker, and says what it cost.
 pub fn measured(settings: &WorkerSettings, job: &Job, source: &mut dyn Source, sink: &mut dyn Sink) -> Run {
-    let program = match job.task {
-        Task::Scan => Program::Scan,
-        _ => Program::Media,
-    };
-    start(settings, program, job, source, sink)
+    start(settings, Program::of(job), job, source, sink)
 }
 
-/// Has a worker for scans and bundles made ahead, for the next job of the calling thread. One that can't be had is tried again when
-/// there is a job, which then says why.
+/// Runs one job in a fresh worker, for somebody who waits for no more than the answer: the worker's end is left to `prepare`.
+///
+/// # Errors
+/// When there is no answer.
+pub fn ask(
+    settings: &WorkerSettings,
+    job: &Job,
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+) -> Result<Answer, WorkerError> {
+    let told = tell(settings, Program::of(job), job, source, sink)?;
+    match told.said {
+        Ok(answer) => {
+            told.process.leave();
+            Ok(answer)
+        }
+        Err(_) => told.end().answer,
+    }
+}
+
+/// Sees to the end of the worker that `ask` left, and has one for scans and bundles made ahead, for the next job of the calling thread. One
+/// that can't be had is tried again when there is a job, which then says why.
 pub fn prepare(settings: &WorkerSettings) {
+    Process::reap_left();
     let confinement = settings.confinement(Program::Scan, &Task::Scan);
     zygote::prepare(settings.program(Program::Scan), &confinement);
 }
@@ -115,68 +141,101 @@ pub fn start(
     source: &mut dyn Source,
     sink: &mut dyn Sink,
 ) -> Run {
+    match tell(settings, program, job, source, sink) {
+        Ok(told) => told.end(),
+        Err(error) => Run::unstarted(error),
+    }
+}
+
+/// A worker that was told its job, and what it said to it.
+struct Told {
+    begun: Instant,
+    limit: Duration,
+    confinement: Confinement,
+    process: Process,
+    said: Result<Answer, WireError>,
+    metered: Reading,
+}
+
+fn tell(
+    settings: &WorkerSettings,
+    program: Program,
+    job: &Job,
+    source: &mut dyn Source,
+    sink: &mut dyn Sink,
+) -> io::Result<Told> {
     let begun = Instant::now();
     let limit = settings.wall_limit(&job.task);
     let confinement = settings.confinement(program, &job.task);
     let path = settings.program(program);
-    let fresh = match program {
+    let (process, socket) = match program {
         Program::Scan => zygote::worker(path, &confinement),
         Program::Media => Process::spawn(path, confinement.words()),
-    };
-    let (process, socket) = match fresh {
-        Ok(spawned) => spawned,
-        Err(error) => return Run::unstarted(error),
-    };
-    if confinement.priority == Priority::Ahead && job.size_bytes > turns::SMALL_BYTES {
+    }?;
+    // One in the background goes behind everybody, and sees to that itself.
+    if confinement.priority != Priority::Background && job.size_bytes > turns::SMALL_BYTES {
         process.fall_back_in_line();
     }
     let mut meter = Meter::new(job, source, sink);
     let (mut source, mut sink) = meter.ports();
     let said = wire::serve(&socket, job, &mut source, &mut sink, begun + limit);
-    let metered = meter.reading();
-    let (answered, wire_error) = match said {
-        Ok(answer) => (Some(answer), None),
-        Err(error) => (None, Some(error)),
-    };
-    let ended = match process.end(matches!(
-        wire_error,
-        Some(WireError::Closed | WireError::Socket(_))
-    )) {
-        Ok(ended) => ended,
-        Err(error) => return Run::unstarted(error),
-    };
-    let cost = Cost {
-        wall: begun.elapsed(),
-        cpu: ended.usage.cpu,
-        peak_bytes: ended.usage.peak_bytes,
-        read_bytes: metered.read_bytes,
-    };
-    let (answer, kind) = match (answered, wire_error) {
-        (Some(answer), _) => (Ok(answer), None),
-        (None, Some(WireError::Source(error))) => (Err(WorkerError::Environment(error)), None),
-        (None, Some(WireError::Sink(error))) if !metered.unwanted => {
-            (Err(WorkerError::Environment(error)), None)
+    Ok(Told {
+        begun,
+        limit,
+        confinement,
+        process,
+        said,
+        metered: meter.reading(),
+    })
+}
+
+impl Told {
+    /// Ends the worker, and judges how it went.
+    fn end(self) -> Run {
+        let Told {
+            begun,
+            limit,
+            confinement,
+            process,
+            said,
+            metered,
+        } = self;
+        let is_leaving = matches!(said, Err(WireError::Closed | WireError::Socket(_)));
+        let ended = match process.end(is_leaving) {
+            Ok(ended) => ended,
+            Err(error) => return Run::unstarted(error),
+        };
+        let cost = Cost {
+            wall: begun.elapsed(),
+            cpu: ended.usage.cpu,
+            peak_bytes: ended.usage.peak_bytes,
+            read_bytes: metered.read_bytes,
+        };
+        let (answer, kind) = match said {
+            Ok(answer) => (Ok(answer), None),
+            Err(WireError::Source(error)) => (Err(WorkerError::Environment(error)), None),
+            Err(WireError::Sink(error)) if !metered.unwanted => (Err(WorkerError::Environment(error)), None),
+            // It refused before it read anything, so nothing of the file can have made it do so.
+            Err(_) if ended.refused_to_start() && metered.read_bytes == 0 => {
+                let text = format!("the worker couldn't start: {}", ended.said);
+                (Err(WorkerError::Environment(io::Error::other(text))), None)
+            }
+            Err(_) if ended.was_stopped() => {
+                let text = "the worker was stopped from outside";
+                (Err(WorkerError::Environment(io::Error::other(text))), None)
+            }
+            Err(error) => {
+                let kind = FailureKind::of(&error, &ended, &confinement);
+                let text = kind.describe(&error, &ended, &confinement, limit);
+                (Err(WorkerError::Failed(text)), Some(kind))
+            }
+        };
+        Run {
+            answer,
+            kind,
+            said: ended.said,
+            cost,
         }
-        // It refused before it read anything, so nothing of the file can have made it do so.
-        (None, _) if ended.refused_to_start() && metered.read_bytes == 0 => {
-            let text = format!("the worker couldn't start: {}", ended.said);
-            (Err(WorkerError::Environment(io::Error::other(text))), None)
-        }
-        (None, _) if ended.was_stopped() => {
-            let text = "the worker was stopped from outside";
-            (Err(WorkerError::Environment(io::Error::other(text))), None)
-        }
-        (None, error) => {
-            let kind = FailureKind::of(error.as_ref(), &ended, &confinement);
-            let text = kind.describe(error.as_ref(), &ended, &confinement, limit);
-            (Err(WorkerError::Failed(text)), Some(kind))
-        }
-    };
-    Run {
-        answer,
-        kind,
-        said: ended.said,
-        cost,
     }
 }
 

@@ -53,7 +53,7 @@ impl Workers {
         };
         let mut failure = String::new();
         for _ in 0..TRIES {
-            match process::run(&self.settings, &job, source, &mut NoSink) {
+            match process::ask(&self.settings, &job, source, &mut NoSink) {
                 Ok(Answer::Report(report)) => return Ok(*report),
                 Ok(Answer::Failed { detail }) => failure = detail,
                 Ok(_) => failure = "the worker answered something else".to_owned(),

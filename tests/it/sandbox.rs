@@ -1,7 +1,10 @@
 //! The sandbox of the shipped workers, from inside and from outside: what they must not be able to do they try, and what
 //! goes wrong with them is named and costs nobody else anything.
 
-use crate::support::media::recording::{self, Container};
+use crate::support::media::{
+    self,
+    recording::{self, Container},
+};
 use muniment::inspect::{
     process::{self, FailureKind, Program, Run, WorkerError, WorkerSettings},
     sandbox::{Confinement, Filter, Priority, Profile, attempts::ATTEMPTS},
@@ -488,6 +491,26 @@ fn workers_of_one_zygote_share_its_namespaces_and_nothing_else() {
     }
     assert_eq!(seen[0].1, seen[1].1);
     assert!(!is_root || seen[0].0 != seen[1].0, "{seen:?}");
+}
+
+/// Who waits for an answer doesn't wait for the worker's end, which comes all the same.
+#[test]
+fn a_worker_that_answered_is_killed_at_once_and_reaped_before_the_next() {
+    let (settings, page) = (settings(), media::jpeg(20_000, 1));
+    process::prepare(&settings);
+    let worker = worker_of(std::process::id(), None);
+    let job = Job {
+        task: Task::Scan,
+        ext: "jpg".to_owned(),
+        size_bytes: page.len() as u64,
+    };
+    let answer = process::ask(&settings, &job, &mut io::Cursor::new(page), &mut NoSink);
+    assert!(matches!(answer, Ok(Answer::Report(_))), "{answer:?}");
+    until("the worker's end", || {
+        (stat_field(&worker, 3) == "Z").then_some(())
+    });
+    process::prepare(&settings);
+    assert!(!worker.exists());
 }
 
 #[test]

@@ -33,10 +33,10 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    pub(super) fn of(error: Option<&WireError>, ended: &Ended, confinement: &Confinement) -> Self {
+    pub(super) fn of(error: &WireError, ended: &Ended, confinement: &Confinement) -> Self {
         match error {
-            Some(WireError::Deadline) => return FailureKind::Hung,
-            Some(WireError::Garbage(_) | WireError::Sink(_)) => return FailureKind::Garbage,
+            WireError::Deadline => return FailureKind::Hung,
+            WireError::Garbage(_) | WireError::Sink(_) => return FailureKind::Garbage,
             _ => {}
         }
         let Some(status) = ended.by_itself else {
@@ -74,7 +74,7 @@ impl FailureKind {
 
     pub(super) fn describe(
         self,
-        error: Option<&WireError>,
+        error: &WireError,
         ended: &Ended,
         confinement: &Confinement,
         limit: Duration,
@@ -94,7 +94,7 @@ impl FailureKind {
             }
             FailureKind::Hung => format!("the worker gave no answer within {} s", limit.as_secs_f32()),
             FailureKind::Garbage => match error {
-                Some(WireError::Garbage(what)) => format!("the worker broke the protocol: {what}"),
+                WireError::Garbage(what) => format!("the worker broke the protocol: {what}"),
                 _ => "the worker sent more than it was asked for".to_owned(),
             },
             FailureKind::Panicked => "the worker gave up: a check of its own code failed".to_owned(),

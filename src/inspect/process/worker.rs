@@ -1,15 +1,19 @@
 //! One process below this one: started with nothing but its socket, listened to, ended, reaped.
 
-use crate::inspect::{
-    child::EXIT_UNCONFINED,
-    report::printable,
-    sandbox::kernel::{self, Usage},
+use crate::{
+    inspect::{
+        child::EXIT_UNCONFINED,
+        report::printable,
+        sandbox::kernel::{self, Usage},
+    },
+    turns,
 };
 use rustix::{
     io::Errno,
     process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus},
 };
 use std::{
+    cell::Cell,
     io::{self, Read},
     net::Shutdown,
     os::{
@@ -28,6 +32,11 @@ const MAX_SAID_BYTES: usize = 4 << 10;
 const LAST_BREATH: Duration = Duration::from_secs(1);
 /// How often that is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+thread_local! {
+    /// The process of this thread that was left: killed, and not reaped. It is reaped with the thread at the latest.
+    static LEFT: Cell<Option<Process>> = const { Cell::new(None) };
+}
 
 /// A live process: a worker, or the zygote of workers.
 pub(super) struct Process {
@@ -117,6 +126,17 @@ impl Process {
         })
     }
 
+    /// Ends it whatever it does, and doesn't wait until it is gone.
+    pub(super) fn leave(self) {
+        self.kill();
+        LEFT.set(Some(self));
+    }
+
+    /// Waits until the one that was left is gone.
+    pub(super) fn reap_left() {
+        LEFT.take();
+    }
+
     /// Whether it has ended; it stays to be reaped.
     pub(super) fn has_ended(&self) -> bool {
         matches!(look_at(self.pid), Ok(Some(_)))
@@ -127,11 +147,9 @@ impl Process {
         look_at(pid).is_ok()
     }
 
-    /// Takes back what it goes ahead by.
+    /// Takes back what it goes ahead by, and the short turns of whoever started it.
     pub(super) fn fall_back_in_line(&self) {
-        let own = rustix::process::getpriority_process(None);
-        // Where it can't be done it goes ahead.
-        let _ = own.and_then(|own| rustix::process::setpriority_process(Some(self.pid), own));
+        turns::like_everybody(self.pid);
     }
 
     /// Until it is reaped its number is nobody else's. The group exists once the worker has made its session.
