@@ -31,8 +31,8 @@ pub fn like_everybody(process: Pid) {
 }
 
 /// Has the calling thread take short turns, and get them soon, for the same share of the processor in all; for as long as the answer is kept.
-/// What it starts meanwhile, workers too, takes such turns until it is told otherwise. For what runs a fraction of a millisecond at a time and has to wait for a disk or a worker in between. Linux does so from 6.12 on,
-/// before that it takes no notice.
+/// What it starts meanwhile, workers too, takes such turns until it is told otherwise ([`like_everybody`]). For what runs a fraction of a
+/// millisecond at a time and has to wait for a disk or a worker in between. Linux does so from 6.12 on, before that it takes no notice.
 #[must_use = "turns are as usual again when this is dropped"]
 pub fn short() -> Short {
     let _ = set(None, SHORT_NS);
@@ -79,8 +79,8 @@ mod tests {
         // SAFETY: a structure of numbers, for which zeroes are a value.
         let mut attributes: libc::sched_attr = unsafe { std::mem::zeroed() };
         let size = size_of::<libc::sched_attr>();
-        // SAFETY: the pointer is to a live value of the type and size that the call fills; 0 is the calling thread.
         let number = Pid::as_raw(process);
+        // SAFETY: the pointer is to a live value of the type and size that the call fills; 0 is the calling thread.
         let refused = unsafe { libc::syscall(libc::SYS_sched_getattr, number, &raw mut attributes, size, 0) };
         assert_eq!(refused, 0);
         (attributes.sched_runtime, attributes.sched_nice)

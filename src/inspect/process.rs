@@ -157,6 +157,7 @@ struct Told {
     metered: Reading,
 }
 
+/// Starts a worker, tells it its job, and passes on what it asks for until it has answered or failed.
 fn tell(
     settings: &WorkerSettings,
     program: Program,
